@@ -1,0 +1,35 @@
+"""M of the paper (section 3.1): one fully connected layer on the two concatenated codes."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Mapper(nn.Module):
+    """M(i, m) = A i + B m + b on flattened W+ codes, identity first (as in the released code).
+
+    `[B, n_styles, style_dim]` twice -> `[B, n_styles, style_dim]`. Being linear, the identity's
+    part A i + b is computed once per identity (`identity_term`), B m once per frame.
+    """
+
+    def __init__(self, n_styles: int = 18, style_dim: int = 512):
+        super().__init__()
+        self.shape = (n_styles, style_dim)
+        width = n_styles * style_dim
+        self.linear = nn.Linear(2 * width, width)
+
+    def identity_term(self, identity: Tensor) -> Tensor:
+        """A i + b, `[B, n_styles, style_dim]`."""
+        width = self.shape[0] * self.shape[1]
+        weight = self.linear.weight[:, :width]
+        out = nn.functional.linear(identity.flatten(1), weight, self.linear.bias)
+        return out.unflatten(1, self.shape)
+
+    def motion_term(self, motion: Tensor) -> Tensor:
+        """B m, `[B, n_styles, style_dim]`."""
+        width = self.shape[0] * self.shape[1]
+        out = nn.functional.linear(motion.flatten(1), self.linear.weight[:, width:])
+        return out.unflatten(1, self.shape)
+
+    def forward(self, identity: Tensor, motion: Tensor) -> Tensor:
+        out = self.linear(torch.cat([identity.flatten(1), motion.flatten(1)], dim=1))
+        return out.unflatten(1, self.shape)

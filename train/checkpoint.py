@@ -1,0 +1,33 @@
+"""Checkpoints that a kill cannot break: written beside, then renamed."""
+
+import os
+from pathlib import Path
+
+import torch
+
+
+def save(path: str | Path, state: dict) -> None:
+    """Write `state` (tensors, numbers, strings, lists, dicts) atomically; the last one is kept."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    torch.save(state, fresh)
+    if path.exists():
+        os.replace(path, path.with_suffix(".previous"))
+    os.replace(fresh, path)
+
+
+def load(path: str | Path) -> dict | None:
+    """The newest readable state of `path` (else of the one before it); None if there is none."""
+    path = Path(path)
+    problems = []
+    for candidate in (path, path.with_suffix(".previous")):
+        if not candidate.exists():
+            continue
+        try:
+            return torch.load(candidate, map_location="cpu", weights_only=True)
+        except Exception as problem:  # a torn file shows up as any of several errors
+            problems.append(f"{candidate}: {problem}")
+    if problems:
+        raise RuntimeError("no checkpoint could be read; remove them to start anew: " + "; ".join(problems))
+    return None

@@ -1,0 +1,1 @@
+"""Rendered talking heads with ground truth: the corpus of the default pack."""
