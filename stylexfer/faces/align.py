@@ -43,9 +43,7 @@ def _pad_blurred(image: np.ndarray, quad: np.ndarray, side: float, border: int):
     if pad.max() <= border - 4:
         return image, quad
     left, top, right, bottom = np.maximum(pad, int(np.rint(side * 0.3)))
-    wide = np.pad(
-        image.astype(np.float32), ((top, bottom), (left, right), (0, 0)), mode="reflect"
-    )
+    wide = np.pad(image.astype(np.float32), ((top, bottom), (left, right), (0, 0)), mode="reflect")
     height, width = wide.shape[:2]
     y, x, _ = np.ogrid[:height, :width, :1]
     # 1 at the outer edge, 0 on the old border, negative inside. float32 over int64 is float64.
@@ -123,7 +121,7 @@ def crop_quad(image: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
         wide, tall = region.shape[1], region.shape[0]
         smaller = (max(1, round(wide / ratio)), max(1, round(tall / ratio)))
         shrunk = Image.fromarray(np.ascontiguousarray(region)).resize(
-            smaller, Image.Resampling.BILINEAR, reducing_gap=2.0
+            smaller, Image.Resampling.BILINEAR, reducing_gap=1.0
         )
         region = np.asarray(shrunk)
         corners *= np.array(smaller) / (wide, tall)

@@ -48,12 +48,9 @@ def paste_back(picture: np.ndarray, quad: np.ndarray, aligned: np.ndarray) -> np
     warp = (*towards[0], offset[0], *towards[1], offset[1])
     place = (int(right - left), int(bottom - top))
 
-    def warped(source: Image.Image, kernel: Image.Resampling) -> np.ndarray:
-        moved = source.transform(place, Image.Transform.AFFINE, warp, kernel)
-        return np.asarray(moved, dtype=np.float32)
-
-    weight = warped(_mask(size), Image.Resampling.BILINEAR)[..., None] / 255
-    new = warped(square, Image.Resampling.BICUBIC)
-    old = picture[top:bottom, left:right]
-    result[top:bottom, left:right] = np.rint(old + weight * (new - old))
+    weight = _mask(size).transform(place, Image.Transform.AFFINE, warp, Image.Resampling.BILINEAR)
+    new = square.transform(place, Image.Transform.AFFINE, warp, Image.Resampling.BICUBIC)
+    old = Image.fromarray(picture[top:bottom, left:right])
+    old.paste(new, mask=weight)
+    result[top:bottom, left:right] = np.asarray(old)
     return result

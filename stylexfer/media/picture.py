@@ -25,7 +25,12 @@ MAX_PIXELS = 50_000_000
 WORKING_SIDE = 4096
 
 # Formats of cameras, phones and the web. Pillow knows forty more, each one a parser to attack.
-_FORMATS = ["JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"]
+Image.init()  # else it knows five of them until a file of another comes by
+_FORMATS = [
+    name
+    for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+    if name in Image.OPEN  # HEIF and AVIF depend on how Pillow was built
+]
 _ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
@@ -93,7 +98,9 @@ def open_picture(
         with open(path, "rb") as file:
             start = file.read(16)
     except OSError as error:
-        raise UnreadableMedia(f"The picture {path.name} cannot be read: {error.strerror}.") from error
+        raise UnreadableMedia(
+            f"The picture {path.name} cannot be read: {error.strerror}."
+        ) from error
     if size > max_bytes:
         raise TooLarge(
             f"The picture has {size / 2**20:.0f} MB, and the limit is {max_bytes / 2**20:.0f} MB. "

@@ -1,6 +1,5 @@
 """What is in a clip, read with the ffmpeg that comes with imageio-ffmpeg (it has no ffprobe)."""
 
-import math
 import re
 import subprocess
 from dataclasses import dataclass
@@ -30,8 +29,8 @@ _LARGEST_STRAY = 0.08
 
 _DAMAGED = "The video is damaged or was cut short. Download or export it again, and send that."
 _COMMON_RATES = [
-    Fraction(rate)
-    for rate in ("10 12 12.5 15 20 24000/1001 24 25 30000/1001 30 48 50 60000/1001 60 120").split()
+    *(Fraction(rate) for rate in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 120)),
+    *(Fraction(rate, 1001) for rate in (24000, 30000, 60000)),
 ]
 
 
@@ -44,10 +43,14 @@ class ClipInfo:
     fps: Fraction  # the true average rate: 29.97 is 30000/1001
     frames: int  # that the file holds; fewer come out if some of them do not decode
     duration: float  # seconds, frames / fps
-    has_audio: bool
+    audio_codec: str | None  # as ffmpeg calls it
     start: float  # seconds from the start of the file to its first frame
     variable_rate: bool  # frames are repeated and dropped to keep time, see read_frames
     truncated: bool  # the file promises more seconds than it holds: it was cut short
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio_codec is not None
 
 
 def input_args(path: str | Path) -> list[str]:
@@ -59,54 +62,158 @@ def input_args(path: str | Path) -> list[str]:
 
 
 def ffmpeg(*args: str) -> list[str]:
+    """The command line of the bundled ffmpeg."""
     return [get_ffmpeg_exe(), "-hide_banner", "-nostdin", *args]
 
 
-def _run(command: list[str]) -> tuple[str, str]:
-    # No input of ours has to be decoded for long here, so a minute means a file built to hang.
+def _run(*args: str) -> tuple[str, str]:
+    # Nothing here decodes more than a frame, so a minute means a file built to hang.
     try:
-        done = subprocess.run(command, capture_output=True, timeout=60)
+        done = subprocess.run(ffmpeg(*args), check=False, capture_output=True, timeout=60)
     except subprocess.TimeoutExpired as error:
         raise UnreadableMedia(_DAMAGED) from error
     return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 
-def _video_line(header: str) -> str | None:
-    for line in header.splitlines():
-        if re.match(r"\s*Stream #0:\d+.*: Video: ", line) and "(attached pic)" not in line:
-            return line
-    return None
+def _refusal(start: bytes) -> UnreadableMedia:
+    """Say what a file is that no container claimed, from its first bytes."""
+    if not start:
+        return UnreadableMedia("The video file is empty. Send it again.")
+    if start[4:8] in (b"ftyp", b"moov", b"mdat") or start[:4] in (b"\x1aE\xdf\xa3", b"RIFF"):
+        return UnreadableMedia(_DAMAGED)
+    if start[:3] == b"\xff\xd8\xff" or start[:4] == b"\x89PNG":
+        return UnreadableMedia(
+            "This is a picture, and a video is needed here. Send a video, or use the image tab."
+        )
+    return UnreadableMedia(
+        f"This file is not a video, whatever its name says. Send an {_ACCEPTED} file."
+    )
 
 
-def _shown_size(line: str, header: str) -> tuple[int, int]:
-    """Width and height of the picture upright with square pixels."""
-    size = re.search(r", (\d+)x(\d+)[, ]", line + " ")
-    if not size:
+def _read_header(path: Path, max_pixels: int) -> tuple[float | None, str | None]:
+    """Check the streams and the size; return the promised seconds and the codec of the sound."""
+    _, header = _run(*input_args(path))
+    if "Input #0" not in header:
+        with open(path, "rb") as file:
+            raise _refusal(file.read(16))
+    streams = re.findall(r"^\s*Stream #0:\d+.*", header, re.MULTILINE)
+    sounds = [found[1] for line in streams if (found := re.search(r": Audio: (\w+)", line))]
+    video = [line for line in streams if ": Video: " in line and "(attached pic)" not in line]
+    if not video:
+        raise UnreadableMedia(
+            "This file has sound but no picture. Send a video in which a face can be seen."
+            if sounds
+            else _DAMAGED
+        )
+    size = re.search(r", (\d+)x(\d+)\b", video[0])
+    if size and int(size[1]) * int(size[2]) > max_pixels:
+        raise TooLarge(
+            f"The video is {size[1]} x {size[2]} pixels, more than the limit of "
+            f"{max_pixels / 1e6:.1f} million. Export it smaller, 1280 x 720 is plenty."
+        )
+    clock = re.search(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", header)
+    promised = 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3]) if clock else None
+    return promised, sounds[0] if sounds else None
+
+
+@dataclass(frozen=True)
+class _Packets:
+    times: list[Fraction]  # seconds, of each video frame in order of showing
+    last: Fraction  # seconds that the last frame stays
+    tick: Fraction  # seconds, the precision of `times`
+    end: float  # seconds, of video and audio
+
+
+def _list_packets(path: Path, seconds: float) -> _Packets:
+    """When each frame is shown: the packets are listed, not decoded, 20 ms for a short clip."""
+    out, _ = _run(
+        *("-v", "error", *input_args(path), "-map", "0:V:0", "-map", "0:a:0?"),
+        *("-t", f"{seconds:.3f}", "-c", "copy", "-f", "framecrc", "-"),
+    )
+    ticks = {stream: Fraction(tick) for stream, tick in re.findall(r"#tb (\d): (\S+)", out)}
+    shown: list[tuple[int, int]] = []
+    end = 0.0
+    for stream, time, length in re.findall(r"^(\d),[^,]*, *(-?\d+), *(\d+),", out, re.MULTILINE):
+        end = max(end, float((int(time) + int(length)) * ticks[stream]))
+        if stream == "0":
+            shown.append((int(time), int(length)))
+    if not shown:
+        raise UnreadableMedia(_DAMAGED)
+    shown.sort()
+    tick = ticks["0"]
+    return _Packets([time * tick for time, _ in shown], shown[-1][1] * tick, tick, end)
+
+
+def _average_rate(packets: _Packets) -> Fraction:
+    """Frames a second, exact: a usual rate if the timestamps are too coarse to tell it apart."""
+    span = packets.times[-1] - packets.times[0]
+    if not span:
+        return 1 / packets.last if packets.last else Fraction(25)  # one frame; 25 is as good as any
+    rate = (len(packets.times) - 1) / span
+    usual = min(_COMMON_RATES, key=lambda common: abs(common - rate))
+    if abs(usual - rate) <= rate * 2 * packets.tick / span:
+        return usual
+    return rate.limit_denominator(1001)
+
+
+def _decode_one(path: Path) -> tuple[int, int]:
+    """Width and height of the first frame, upright and with square pixels."""
+    one = ("-map", "0:V:0", "-frames:v", "1", "-f", "framecrc", "-")
+    out, _ = _run("-v", "error", *input_args(path), *one)
+    size = re.search(r"#dimensions 0: (\d+)x(\d+)", out)
+    if not size or not re.search(r"^0,", out, re.MULTILINE):
         raise UnreadableMedia(_DAMAGED)
     width, height = int(size[1]), int(size[2])
-    if (aspect := re.search(r"SAR (\d+):(\d+)", line)) and int(aspect[2]):
-        width = max(1, round(width * int(aspect[1]) / int(aspect[2])))
-    turned = re.search(r"displaymatrix: rotation of (-?[\d.]+) degrees", header)
-    if turned and abs(abs(float(turned[1])) - 90) < 45:
-        width, height = height, width
+    if (sar := re.search(r"#sar 0: (\d+)/(\d+)", out)) and int(sar[1]) and int(sar[2]):
+        width = max(1, round(width * int(sar[1]) / int(sar[2])))
     return width, height
 
 
-def _header_seconds(header: str) -> float | None:
-    found = re.search(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", header)
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+def probe(
+    path: str | Path,
+    max_bytes: int = MAX_BYTES,
+    max_seconds: float = MAX_SECONDS,
+    max_pixels: int = MAX_PIXELS,
+) -> ClipInfo:
+    """Look into an untrusted clip; bytes, pixels and seconds are checked before it is decoded.
 
-
-def _frame_times(path: Path, seconds: float) -> tuple[list[int], int, Fraction]:
-    """Presentation times of all frames and the last one's length, in ticks; and the tick.
-
-    The packets are listed, not decoded. One frame is decoded on the way, and must succeed.
+    max_pixels: of one frame. Takes about 0.1 s.
+    Raises TooLarge, TooLong, and UnreadableMedia for a file that is no video, holds only sound
+    or is damaged.
     """
-    out, _ = _run(
-        ffmpeg(
-            *("-v", "error", *input_args(path)),
-            *("-map", "0:V:0", "-t", f"{seconds:.3f}", "-c", "copy", "-f", "framecrc", "-"),
-            *("-map", "0:V:0", "-frames:v", "1", "-f", "framecrc", "-"),
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise UnreadableMedia(f"The video {path.name} cannot be read: {error.strerror}.") from error
+    if size > max_bytes:
+        raise TooLarge(
+            f"The video has {size / 2**20:.0f} MB, and the limit is {max_bytes / 2**20:.0f} MB. "
+            "Cut it shorter or export it smaller."
         )
+    too_long = TooLong(
+        f"The video is longer than {max_seconds:g} seconds, which is the limit. Cut it shorter."
     )
-    raise NotImplementedError(out)
+    promised, audio_codec = _read_header(path, max_pixels)
+    if promised is not None and promised > max_seconds + 0.5:
+        raise too_long
+    # A file may promise nothing, as recordings made in a browser do, or too little.
+    packets = _list_packets(path, max_seconds + 1)
+    if packets.end > max_seconds + 0.5:
+        raise too_long
+
+    width, height = _decode_one(path)
+    fps = _average_rate(packets)
+    first = packets.times[0]
+    stray = max(abs(time - first - k / fps) for k, time in enumerate(packets.times))
+    return ClipInfo(
+        width=width,
+        height=height,
+        fps=fps,
+        frames=len(packets.times),
+        duration=float(len(packets.times) / fps),
+        audio_codec=audio_codec,
+        start=max(0.0, float(first)),
+        variable_rate=stray > _LARGEST_STRAY,
+        truncated=promised is not None and promised - packets.end > 0.5,
+    )

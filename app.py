@@ -1,0 +1,55 @@
+"""The demo, here and as a Hugging Face Space: pick a pack, build the page, launch.
+
+python app.py                       the default pack, on the CPU or the GPU
+python app.py --pack FOLDER_OR_HUB_ID --port 7861
+"""
+
+import argparse
+import os
+
+# Before Gradio is imported: it reads these then. Nothing here may need or call the network.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+try:
+    import spaces  # on ZeroGPU it has to come before torch
+except ImportError:
+    spaces = None
+
+from stylexfer.transfer import FaceTransfer
+from stylexfer.ui import CSS, Engine, build_page, page_theme
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--pack",
+        default=os.environ.get("STYLEXFER_PACK", "default"),
+        help="a name in checkpoints/, a folder, or a Hub id; also $STYLEXFER_PACK",
+    )
+    parser.add_argument(
+        "--port", type=int, help="also $GRADIO_SERVER_PORT; else the first free one"
+    )
+    return parser.parse_args(arguments)
+
+
+def on_gpu(function, seconds):
+    """Lend `function` a GPU while it runs; only on ZeroGPU does this do anything."""
+    return spaces.GPU(duration=seconds)(function) if spaces else function
+
+
+# At module level, because a Space may import this file and look for `demo`.
+options = parse(None if __name__ == "__main__" else [])
+demo = build_page(Engine(FaceTransfer.from_pretrained(options.pack), on_gpu))
+
+if __name__ == "__main__":
+    demo.launch(
+        server_port=options.port,
+        theme=page_theme(),
+        css=CSS,
+        footer_links=["api"],
+        run_history=False,  # it would keep faces in the browser
+        max_file_size="100mb",
+        state_session_capacity=50,
+        ssr_mode=False,
+    )

@@ -1,0 +1,298 @@
+"""The command line: `python -m stylexfer animate | random | invert | pack`.
+
+Every `StylexferError` becomes one line on stderr and exit code 2; Ctrl-C is exit code 130.
+"""
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from stylexfer import __version__
+from stylexfer.errors import PackNotFound, StylexferError
+from stylexfer.faces.composite import paste_back
+from stylexfer.media import Mark, VideoWriter, open_picture, probe, read_frames, save_picture
+from stylexfer.packs import resolve_pack, verify_pack
+from stylexfer.packs.pack import read_manifest
+from stylexfer.transfer import Animated, FaceTransfer, Identity
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+RANDOM = "random:"
+
+# The limits of `probe` guard a public page; here people open their own files on their own machine.
+NO_LIMITS = {"max_bytes": sys.maxsize, "max_seconds": 1e6}
+
+
+def fraction(text: str) -> float:
+    """An argument from 0 to 1."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise ValueError(text)
+    return value
+
+
+def output_path(text: str, endings: Sequence[str], inputs: Sequence[str] = ()) -> Path:
+    """The file to write: its folder exists then, and it is none of `inputs`. StylexferError."""
+    path = Path(text)
+    if path.suffix.lower() not in endings:
+        raise StylexferError(f"Cannot write {text}: give a name that ends in {', '.join(endings)}.")
+    if path.is_dir():
+        raise StylexferError(f"Cannot write {text}: it is a folder. Give the name of a file.")
+    if path.exists() and any(Path(i).exists() and path.samefile(i) for i in inputs):
+        raise StylexferError(f"{text} is an input too: give the output another name.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StylexferError(
+            f"The folder {path.parent} cannot be made ({problem.strerror}): choose another output."
+        ) from problem
+    if not os.access(path.parent, os.W_OK):
+        raise StylexferError(f"Nothing can be written in {path.parent}: choose another output.")
+    return path
+
+
+def load_model(args: argparse.Namespace) -> FaceTransfer:
+    """The pack on the device that were asked for. StylexferError."""
+    if args.device is not None:
+        try:
+            torch.empty(1, device=args.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as problem:
+            raise StylexferError(
+                f"The device {args.device!r} cannot be used here: take 'cpu', or leave it out."
+            ) from problem
+    return FaceTransfer.from_pretrained(args.pack, device=args.device)
+
+
+def load_identity(
+    model: FaceTransfer, args: argparse.Namespace
+) -> tuple[Identity, np.ndarray | None]:
+    """`--identity`: the person and the picture, uint8 [H, W, 3]; None for `random:SEED`."""
+    if args.identity.startswith(RANDOM):
+        seed = args.identity.removeprefix(RANDOM)
+        try:
+            return model.random_identity(int(seed), args.truncation), None
+        except ValueError as problem:
+            raise StylexferError(f"{seed!r} is no seed: write {RANDOM}7, say.") from problem
+    picture = open_picture(args.identity)
+    which = None if args.which is None else args.which - 1
+    return model.identify(picture, which), picture
+
+
+def beside(*pictures: np.ndarray) -> np.ndarray:
+    """Square pictures uint8 [S, S, 3] of any sizes in a row, all as large as the largest."""
+    side = max(picture.shape[0] for picture in pictures)
+    kernel = Image.Resampling.BICUBIC  # resizing to the same size copies
+    return np.hstack(
+        [np.asarray(Image.fromarray(p).resize((side, side), kernel)) for p in pictures]
+    )
+
+
+def arranger(
+    kind: str, identity: Identity, picture: np.ndarray | None
+) -> Callable[[Animated], np.ndarray]:
+    """What `--output` asks for, as a function of one result. StylexferError."""
+    if kind == "face":
+        return lambda result: result.image
+    if kind == "pasted":
+        if picture is None:
+            raise StylexferError(
+                "A random identity has no picture to be pasted into: take --output face."
+            )
+        return lambda result: paste_back(picture, identity.quad, result.image)
+    black = np.zeros_like(identity.crop)
+    return lambda result: beside(
+        identity.crop, black if result.driving is None else result.driving, result.image
+    )
+
+
+def animate_picture(
+    args: argparse.Namespace, output: Path, run: Callable, arrange: Callable, mark: Mark
+) -> int:
+    (result,) = run([open_picture(args.driving)], fps=25.0)
+    save_picture(output, arrange(result), mark)
+    print(output)
+    return 0
+
+
+def animate_clip(
+    args: argparse.Namespace, output: Path, run: Callable, arrange: Callable, mark: Mark
+) -> int:
+    info = probe(args.driving, **NO_LIMITS)
+    faceless, stopped, start = 0, False, time.perf_counter()
+    # Beside the output, and moved there at the end: a run that fails leaves no file behind and an
+    # older one as it was.
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".stylexfer-") as folder:
+        part = Path(folder) / output.name
+        bar = tqdm(total=info.frames, unit="frame", desc=output.name, disable=None)  # no terminal
+        with VideoWriter(part, info.fps, args.driving, mark) as writer, bar:
+            try:
+                for result in run(read_frames(args.driving, info), fps=float(info.fps)):
+                    writer.write(arrange(result))
+                    faceless += not result.face
+                    bar.update()
+            except KeyboardInterrupt:
+                stopped = True
+        if writer.frames:
+            os.replace(part, output)
+    seconds = time.perf_counter() - start
+    if stopped:
+        kept = f"the first {writer.frames} of {info.frames} frames are in {output}"
+        print(f"Stopped: {kept if writer.frames else 'nothing was written'}.", file=sys.stderr)
+        return 130
+    if info.truncated or writer.frames < info.frames:
+        print(f"{args.driving} was cut short: what it holds was used.", file=sys.stderr)
+    print(
+        f"{output}: {writer.frames} frames, {faceless} without a face, "
+        f"{seconds:.1f} s, {writer.frames / seconds:.1f} frames/s"
+    )
+    return 0
+
+
+def animate(args: argparse.Namespace) -> int:
+    """`animate`: a clip or a picture drives the identity."""
+    output = output_path(args.output_file, (".mp4", *PICTURES), (args.identity, args.driving))
+    to_picture = output.suffix.lower() in PICTURES
+    if not to_picture and Path(args.driving).suffix.lower() in PICTURES:
+        open_picture(args.driving)  # says so if it is none
+        raise StylexferError(
+            f"The driver is a picture: give an output that ends in {', '.join(PICTURES)}."
+        )
+    model = load_model(args)
+    identity, picture = load_identity(model, args)
+    arrange = arranger(args.output, identity, picture)
+    mark = Mark.COMPOSITE if args.output == "pasted" else Mark.GENERATED
+
+    def run(frames, fps: float) -> Iterator[Animated]:
+        return model.animate(
+            identity,
+            frames,
+            fps=fps,
+            pose=args.pose,
+            expression=args.expression,
+            relative=args.relative,
+            steadiness=args.steadiness,
+        )
+
+    return (animate_picture if to_picture else animate_clip)(args, output, run, arrange, mark)
+
+
+def random(args: argparse.Namespace) -> int:
+    """`random`: people who do not exist, several on one sheet."""
+    output = output_path(args.output_file, PICTURES)
+    model = load_model(args)
+    people = [model.random_identity(seed, args.truncation).crop for seed in args.seed]
+    columns = math.ceil(math.sqrt(len(people)))
+    people += [np.zeros_like(people[0])] * (-len(people) % columns)
+    rows = [beside(*people[i : i + columns]) for i in range(0, len(people), columns)]
+    save_picture(output, np.concatenate(rows))
+    print(output)
+    return 0
+
+
+def invert(args: argparse.Namespace) -> int:
+    """`invert`: the aligned crop beside what the identity encoder makes of it."""
+    output = output_path(args.output_file, PICTURES, (args.identity,))
+    identity, _ = load_identity(load_model(args), args)
+    save_picture(output, beside(identity.crop, identity.inversion))
+    print(output)
+    return 0
+
+
+def pack(args: argparse.Namespace) -> int:
+    """`pack show` and `pack verify`."""
+    folder = resolve_pack(args.folder)
+    if folder is None:
+        raise PackNotFound(f"There is no pack at {args.folder}: give its folder or its name.")
+    manifest = verify_pack(folder) if args.verify else read_manifest(folder)
+    for key in ("name", "version", "description", "licence"):
+        if key in manifest:
+            print(f"{key:12} {manifest[key]}")
+    print(f"{'size':12} {manifest['architecture']['generator']['size']} px")
+    for name, facts in manifest["files"].items():
+        print(f"{name:32} {facts['bytes'] / 1e6:7.2f} MB  {facts['sha256'][:16]}")
+    if args.verify:
+        print(f"{folder}: every file is as it was made")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all commands."""
+    top = argparse.ArgumentParser(prog="stylexfer", description=__doc__.splitlines()[0])
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("--pack", default="default", help="name, folder or Hub id (%(default)s)")
+    model.add_argument("--device", help="cpu, cuda, mps (the GPU if there is one)")
+    model.add_argument(
+        "--truncation", type=fraction, default=0.7, help="of random identities, 0 to 1 (0.7)"
+    )
+    target = argparse.ArgumentParser(add_help=False)
+    target.add_argument(
+        "--identity", required=True, metavar="PICTURE", help="the person; or random:SEED"
+    )
+    target.add_argument(
+        "--which", type=int, metavar="N", help="among several faces, 1 is the largest"
+    )
+
+    def output(command: argparse.ArgumentParser, what: str) -> None:
+        command.add_argument("-o", dest="output_file", required=True, metavar="FILE", help=what)
+
+    command = commands.add_parser("animate", parents=[target, model], help=animate.__doc__)
+    command.add_argument(
+        "--driving", required=True, metavar="CLIP", help="gives pose and expression; or a picture"
+    )
+    output(command, ".mp4, or a picture if the driver is one")
+    command.add_argument("--pose", type=float, default=1.0, help="strength, 0 the identity's (1)")
+    command.add_argument("--expression", type=float, default=1.0, help="strength, the same (1)")
+    command.add_argument(
+        "--relative", action="store_true", help="add the driver's change since its first face"
+    )
+    command.add_argument(
+        "--steadiness", type=fraction, default=0.5, help="of the driver's crop, 0 to 1 (0.5)"
+    )
+    command.add_argument(
+        "--output",
+        choices=("face", "side-by-side", "pasted"),
+        default="face",
+        help="the face; identity, driver and face; or put back into the identity's picture",
+    )
+    command.set_defaults(run=animate)
+
+    command = commands.add_parser("random", parents=[model], help=random.__doc__)
+    command.add_argument("--seed", type=int, nargs="+", required=True, metavar="S")
+    output(command, "a picture; several seeds: a sheet")
+    command.set_defaults(run=random)
+
+    command = commands.add_parser("invert", parents=[target, model], help=invert.__doc__)
+    output(command, "a picture")
+    command.set_defaults(run=invert)
+
+    command = commands.add_parser("pack", help=pack.__doc__)
+    actions = command.add_subparsers(required=True, metavar="show | verify")
+    for name, about in (("show", "what is in it"), ("verify", "and check every file's sha256")):
+        action = actions.add_parser(name, help=about)
+        action.add_argument("folder", help="folder or name")
+        action.set_defaults(run=pack, verify=name == "verify")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except StylexferError as problem:
+        print(f"stylexfer: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130

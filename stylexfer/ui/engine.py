@@ -1,0 +1,116 @@
+"""What the tabs ask of the model, one call each: all that touches the accelerator is here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from PIL import Image
+
+from stylexfer.faces.align import ffhq_quad
+from stylexfer.faces.detect import find_face
+from stylexfer.media import ClipInfo, read_frames
+from stylexfer.transfer import Animated, FaceTransfer, Identity
+
+# Seconds for which a shared accelerator (ZeroGPU) is asked; small, because a visitor's daily
+# quota is checked against them before the work starts.
+_SHORT = 10
+_FRAMES_A_SECOND = 20
+
+_CHUNK = 8  # frames that cross from the accelerator's process at once
+
+# A driver's picture is cut down to its face and surroundings: this wide, in face squares, and at
+# most this many pixels, in which the tracker finds any face that the detector found.
+_SURROUNDINGS = 1.6
+_FRAME_SIDE = 640
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a clip drives: see `FaceTransfer.animate`."""
+
+    pose: float
+    expression: float
+    relative: bool
+    steadiness: float
+
+
+def _alone(function: Callable, seconds: int | Callable) -> Callable:
+    """No shared accelerator: the function as it is."""
+    return function
+
+
+def driver_frame(picture: np.ndarray) -> np.ndarray:
+    """The surroundings of the one face in a driver's picture, uint8 `[H, W, 3]`.
+
+    NoFaceFound, TooManyFaces: the same messages as for a portrait.
+    """
+    quad = ffhq_quad(find_face(picture).landmarks)
+    centre = quad.mean(axis=0)
+    reach = _SURROUNDINGS / 2 * np.hypot(*(quad[3] - quad[0]))
+    low = np.clip(centre - reach, 0, None).astype(int)
+    high = np.ceil(centre + reach).astype(int)
+    around = Image.fromarray(picture[low[1] : high[1], low[0] : high[0]])
+    around.thumbnail((_FRAME_SIDE, _FRAME_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(around)
+
+
+class Engine:
+    """The model behind the page. Holds nothing of a visitor.
+
+    on_gpu(function, seconds): wraps a function that needs the accelerator where it is shared
+    (`spaces.GPU`); `seconds` is a number, or a function of the same arguments.
+    """
+
+    def __init__(self, model: FaceTransfer, on_gpu: Callable[..., Callable] = _alone):
+        self.model = model
+        self.size = model.size
+        self.info = model.pack.info
+        self.identify: Callable[[np.ndarray], Identity] = on_gpu(model.identify, _SHORT)
+        self.random_identity: Callable[[int, float], Identity] = on_gpu(
+            model.random_identity, _SHORT
+        )
+        self.drive_picture = on_gpu(self._drive_picture, _SHORT)
+        self._drive_chunks_on_gpu = on_gpu(self._drive_chunks, self._clip_seconds)
+
+    def _drive_picture(
+        self, identity: Identity, frame: np.ndarray, pose: float, expression: float
+    ) -> Animated:
+        """One picture in, as `driver_frame` cuts it; one result out."""
+        (animated,) = self.model.animate(
+            identity,
+            [frame],
+            pose=pose,
+            expression=expression,
+            steadiness=0.0,
+            batch_size=1,
+        )
+        return animated
+
+    def _clip_seconds(self, identity: Identity, path: str, info: ClipInfo, motion: Motion) -> int:
+        return _SHORT + round(info.frames / _FRAMES_A_SECOND)
+
+    def _drive_chunks(
+        self, identity: Identity, path: str, info: ClipInfo, motion: Motion
+    ) -> Iterator[list[Animated]]:
+        with closing(read_frames(path, info)) as frames:
+            animated = self.model.animate(
+                identity,
+                frames,
+                fps=float(info.fps),
+                pose=motion.pose,
+                expression=motion.expression,
+                relative=motion.relative,
+                steadiness=motion.steadiness,
+            )
+            while chunk := list(islice(animated, _CHUNK)):
+                yield chunk
+
+    def drive_clip(
+        self, identity: Identity, path: str, info: ClipInfo, motion: Motion
+    ) -> Iterator[Animated]:
+        """One result a frame of the clip at `path`, in order. Close it to stop early."""
+        with closing(self._drive_chunks_on_gpu(identity, path, info, motion)) as chunks:
+            for chunk in chunks:
+                yield from chunk

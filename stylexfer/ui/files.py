@@ -1,0 +1,81 @@
+"""Files in and out of the page.
+
+Gradio's own components open an upload before any handler can explain what is wrong with it, and
+convert videos with whatever ffmpeg is on the PATH. Those made here hand over the path, no more.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from gradio.data_classes import FileData, ImageData
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from stylexfer.errors import UnreadableMedia
+from stylexfer.media import Mark, open_picture, save_picture
+from stylexfer.ui import texts
+
+MAX_CLIP_BYTES = 100 * 2**20
+MAX_CLIP_SECONDS = 60.0
+
+
+def _path_of(payload: FileData | ImageData | None) -> str | None:
+    return payload.path if payload else None
+
+
+def _as_it_is(path: str | Path | None) -> FileData | None:
+    return FileData(path=str(path), orig_name=Path(path).name) if path else None
+
+
+# The methods are replaced on the object: for a subclass Gradio writes a .pyi into the source tree.
+def picture_file(label: str, **options) -> gr.Image:
+    """A picture; handlers get the path of the file as it was sent, unopened."""
+    picture = gr.Image(type="filepath", label=label, **options)
+    picture.preprocess = _path_of
+    return picture
+
+
+def clip_file(label: str, **options) -> gr.Video:
+    """A clip; handlers get the path of the file as it was sent, and what they give is shown as it
+    is, whatever ffmpeg is on the PATH."""
+    clip = gr.Video(label=label, **options)
+    clip.preprocess = _path_of
+    clip.postprocess = _as_it_is
+    return clip
+
+
+def needed(path: str | None, what: str) -> str:
+    """The path, or a message that `what` is empty."""
+    if not path:
+        raise UnreadableMedia(texts.NO_FILE.format(what=what))
+    return path
+
+
+def opened(path: str | None, what: str) -> np.ndarray:
+    """The picture at `path`, uint8 `[H, W, 3]`; messages speak of it as `what`."""
+    return open_picture(needed(path, what))
+
+
+def handed_out(name: str, write: Callable[[Path], None]) -> str:
+    """Let `write` make a file called `name`, and return where the page finds it.
+
+    It lies in Gradio's cache, which is emptied hourly (`delete_cache`); nothing stays elsewhere.
+    """
+    with tempfile.TemporaryDirectory(prefix="stylexfer-") as folder:
+        path = Path(folder) / name
+        write(path)
+        return save_file_to_cache(path, get_upload_folder())
+
+
+def made_picture(name: str, image: np.ndarray, mark: Mark = Mark.GENERATED) -> str:
+    """A picture of our making, marked so; `name` ends in .png or .jpg."""
+    return handed_out(name, lambda path: save_picture(path, image, mark))
+
+
+def photo(name: str, image: np.ndarray) -> str:
+    """A picture cut from what the visitor sent: not of our making, so not marked."""
+    return handed_out(name, Image.fromarray(image).save)

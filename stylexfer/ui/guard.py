@@ -1,0 +1,54 @@
+"""The one place where an error becomes a message in the page."""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from html import escape
+
+import gradio as gr
+
+from stylexfer.errors import StylexferError
+from stylexfer.ui import texts
+
+log = logging.getLogger(__name__)
+
+_SECONDS = 20  # a message has to be read, and says what to change
+
+
+@contextmanager
+def explained(title: str) -> Iterator[None]:
+    """Show what goes wrong inside under `title`: the message of a `StylexferError` as it is,
+    for any other exception a general one (the reason goes to the log)."""
+    try:
+        yield
+    except gr.Error:  # explained further in
+        raise
+    except StylexferError as error:
+        # Messages quote names of files, and the page shows them as HTML.
+        message = escape(str(error), quote=False)
+        raise gr.Error(message, _SECONDS, title=title, print_exception=False) from error
+    except Exception as error:
+        log.exception("a handler failed")
+        raise gr.Error(
+            texts.UNEXPECTED, _SECONDS, title=texts.ERROR, print_exception=False
+        ) from error
+
+
+def guarded(handler: Callable) -> Callable:
+    """A handler of the page, function or generator, that raises nothing but `gr.Error`."""
+    if inspect.isgeneratorfunction(handler):
+
+        @wraps(handler)
+        def run(*args, **kwargs):
+            with explained(texts.ERROR):
+                yield from handler(*args, **kwargs)
+    else:
+
+        @wraps(handler)
+        def run(*args, **kwargs):
+            with explained(texts.ERROR):
+                return handler(*args, **kwargs)
+
+    return run

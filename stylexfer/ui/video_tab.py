@@ -1,0 +1,84 @@
+"""The second tab: a portrait and a driving clip give a clip of the portrait."""
+
+import gradio as gr
+
+from stylexfer.ui import texts
+from stylexfer.ui.clips import VIEWS, checked_clip, render_clip
+from stylexfer.ui.controls import (
+    LONG,
+    clip_input,
+    clip_result,
+    clip_settings,
+    picture_input,
+    run_buttons,
+    strengths,
+)
+from stylexfer.ui.engine import Engine, Motion
+from stylexfer.ui.examples import clip_rows, show_examples
+from stylexfer.ui.files import needed
+from stylexfer.ui.guard import explained, guarded
+from stylexfer.ui.picture_tab import portrait_identity
+from stylexfer.ui.session import Visitor
+
+
+def video_tab(engine: Engine, visitor: gr.State) -> None:
+    with gr.Row():
+        with gr.Column(min_width=320):
+            with gr.Row():
+                portrait, clip = picture_input(texts.PORTRAIT), clip_input()
+            start, stop = run_buttons(texts.ANIMATE)
+            show_examples(clip_rows(), [portrait, clip], texts.CLIP_EXAMPLES)
+            view, relative, steadiness = clip_settings(VIEWS)
+            pose, expression = strengths()
+        with gr.Column(min_width=320):
+            result, account = clip_result("video-result")
+
+    @guarded
+    def transfer_video(
+        portrait: str,
+        clip: str,
+        view: str,
+        pose: float,
+        expression: float,
+        relative: bool,
+        steadiness: float,
+        visitor: Visitor,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
+    ):
+        """Animate the face of a portrait with the head pose and expression of a clip.
+
+        Args:
+            portrait: the picture of the person who appears; exactly one face.
+            clip: the driving video; its sound and frame rate are kept.
+            view: "Face", "Side by side" or "In the portrait".
+            pose: strength of the pose, 0 keeps the portrait's own, 1 is the driver's.
+            expression: strength of the expression, likewise.
+            relative: add the driver's change since the first frame to the portrait's own pose.
+            steadiness: 0 to 1, smooths the driver's position over time.
+
+        Returns:
+            The animated clip as mp4, and an account of it in words.
+        """
+        run = visitor.start("video")
+        with explained(texts.DRIVING_CLIP):  # before the portrait is inverted, which is slow
+            checked_clip(needed(clip, texts.DRIVING_CLIP))
+        progress(0, desc=texts.PREPARING)
+        picture, identity = portrait_identity(engine, visitor, portrait)
+        motion = Motion(pose, expression, relative, steadiness)
+        with explained(texts.DRIVING_CLIP):
+            for finished in render_clip(
+                engine, identity, picture, clip, motion, view, run, progress
+            ):
+                yield finished or (gr.skip(), gr.skip())
+
+    start.click(
+        transfer_video,
+        [portrait, clip, view, pose, expression, relative, steadiness, visitor],
+        [result, account],
+        api_name="transfer_video",
+        show_progress_on=result,
+        **LONG,
+    )
+    stop.click(
+        lambda visitor: visitor.stop("video"), visitor, None, queue=False, api_name="stop_video"
+    )
