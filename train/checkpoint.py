@@ -1,6 +1,7 @@
 """Checkpoints that a kill cannot break: written beside, then renamed."""
 
 import os
+import pickle
 from pathlib import Path
 
 import torch
@@ -26,8 +27,10 @@ def load(path: str | Path) -> dict | None:
             continue
         try:
             return torch.load(candidate, map_location="cpu", weights_only=True)
-        except Exception as problem:  # a torn file shows up as any of several errors
+        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as problem:
             problems.append(f"{candidate}: {problem}")
     if problems:
-        raise RuntimeError("no checkpoint could be read; remove them to start anew: " + "; ".join(problems))
+        raise RuntimeError(
+            "no checkpoint could be read; remove them to start anew: " + "; ".join(problems)
+        )
     return None

@@ -1,6 +1,6 @@
 """The checkpoints of the three stages as one pack.
 
-    python -m train.export --runs runs --out checkpoints/default --name heads-128
+python -m train.export --runs runs --out checkpoints/default --name heads-128
 """
 
 import argparse
@@ -9,8 +9,14 @@ from pathlib import Path
 
 import torch
 
-from stylexfer.networks import Generator, GeneratorConfig, IRSEConfig, Mapper, MotionConfig
-from stylexfer.networks import MotionEncoder
+from stylexfer.networks import (
+    Generator,
+    GeneratorConfig,
+    IRSEConfig,
+    Mapper,
+    MotionConfig,
+    MotionEncoder,
+)
 from stylexfer.packs import Pack, save_pack
 from train import checkpoint
 from train.transfer import load_encoder

@@ -38,9 +38,12 @@ class CodedGenerator(nn.Module):
         self.identity_codes = nn.Embedding(identities, identity_dim)
         self.clip_codes = nn.Embedding(clips, clip_dim)
         for codes in (self.identity_codes, self.clip_codes):
-            nn.init.normal_(codes.weight, std=0.3)
+            nn.init.normal_(codes.weight)
         for rgb in self.generator.to_rgbs:  # a new resolution starts almost silent
             nn.init.normal_(rgb.conv.weight, std=0.1)
+        for conv in (self.generator.conv1, *self.generator.convs):
+            # a frame cannot be told from noise: the strength stays 0, or it draws fixed patterns
+            conv.noise.weight.requires_grad_(False)
 
     def inputs(self, identity: Tensor, clip: Tensor, motion: Tensor) -> Tensor:
         """Indices `[B]`, `[B]` and motion `[B, 57]` -> `[B, z_dim]`."""

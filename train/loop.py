@@ -91,7 +91,9 @@ class Log:
 
     def __call__(self, step: int, images: int, **values: Tensor | float) -> None:
         for key, value in values.items():
-            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach() if isinstance(value, Tensor) else value)
+            self.sums[key] = self.sums.get(key, 0.0) + float(
+                value.detach() if isinstance(value, Tensor) else value
+            )
         self.count += 1
         if (step + 1) % self.every:
             return

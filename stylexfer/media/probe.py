@@ -27,6 +27,8 @@ _ACCEPTED = "MP4, MOV, WebM, MKV, AVI or GIF"
 # 45 ms early, 125 ms late). A clip that strays less is played at its average rate, frame by frame.
 _LARGEST_STRAY = 0.08
 
+_HIDDEN = 0x4  # AV_PKT_FLAG_DISCARD: decoded but not shown, as an mp4 edit list may ask for
+
 _DAMAGED = "The video is damaged or was cut short. Download or export it again, and send that."
 _COMMON_RATES = [
     *(Fraction(rate) for rate in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 120)),
@@ -133,9 +135,10 @@ def _list_packets(path: Path, seconds: float) -> _Packets:
     ticks = {stream: Fraction(tick) for stream, tick in re.findall(r"#tb (\d): (\S+)", out)}
     shown: list[tuple[int, int]] = []
     end = 0.0
-    for stream, time, length in re.findall(r"^(\d),[^,]*, *(-?\d+), *(\d+),", out, re.MULTILINE):
+    row = r"^(\d),[^,]*, *(-?\d+), *(\d+),[^,]*,[^,\n]*(?:, F=0x(\w+))?"
+    for stream, time, length, flags in re.findall(row, out, re.MULTILINE):
         end = max(end, float((int(time) + int(length)) * ticks[stream]))
-        if stream == "0":
+        if stream == "0" and not int(flags or "0", 16) & _HIDDEN:
             shown.append((int(time), int(length)))
     if not shown:
         raise UnreadableMedia(_DAMAGED)

@@ -83,7 +83,7 @@ class VideoWriter:
         mark: Mark = Mark.GENERATED,
     ):
         self.path = Path(path).absolute()
-        self.fps = Fraction(fps)
+        self.fps = Fraction(fps).limit_denominator(1001)
         self.frames = 0
         self._audio_from = audio_from
         self._mark = mark

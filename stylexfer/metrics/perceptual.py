@@ -20,6 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 TRUNK_LAYERS = {0: "Conv_0", 3: "Conv_1", 6: "Conv_2", 8: "Conv_3", 10: "Conv_4"}
+_multiarray = getattr(np, "_core", None) or np.core  # numpy 2 renamed it
+_multiarray = _multiarray.multiarray
 _torchvision_ops = None  # keeps the operator schemas defined below alive
 
 
@@ -29,19 +31,20 @@ def trunk_path() -> Path:
     return Path(cache) / "alexnet_trunk.safetensors"
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Numpy arrays, scalars and plain containers; anything else is refused."""
+ALLOWED_IN_PICKLE = {
+    ("numpy.core.multiarray", "_reconstruct"): _multiarray._reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _multiarray._reconstruct,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
 
-    ALLOWED = {
-        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-    }
+
+class _ArraysOnly(pickle.Unpickler):
+    """Numpy arrays and plain containers; anything else is refused."""
 
     def find_class(self, module, name):
         try:
-            return self.ALLOWED[module, name]
+            return ALLOWED_IN_PICKLE[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"the file asks for {module}.{name}: refused") from None
 
@@ -92,9 +95,7 @@ def _import_lpips():
             del sys.modules[name]
         _torchvision_ops = torch.library.Library("torchvision", "FRAGMENT")
         _torchvision_ops.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _torchvision_ops.define(
-            "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        )
+        _torchvision_ops.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import lpips
     return lpips
 

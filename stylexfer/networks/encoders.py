@@ -4,7 +4,7 @@ E_m has the layout of pSp's `BackboneEncoderUsingLastLayerIntoWPlus`, as in the 
 code; E_i is ReStyle's `BackboneEncoder` (pSp) or `ProgressiveBackboneEncoder` (e4e).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log2
 from typing import Literal
 
@@ -24,7 +24,7 @@ class MotionConfig:
     input_size: int = 256  # side of the aligned face it is given
     pool: int = 7  # side of the pooled last map
     features: int = 512  # width between the two linear layers
-    trunk: IRSEConfig = IRSEConfig()
+    trunk: IRSEConfig = field(default_factory=IRSEConfig)
 
 
 class MotionEncoder(IRSE):
@@ -54,7 +54,7 @@ class ReStyleConfig:
     input_size: int = 256
     heads: Literal["psp", "e4e"] = "psp"
     iterations: int = 5
-    trunk: IRSEConfig = IRSEConfig(in_channels=6)
+    trunk: IRSEConfig = field(default_factory=lambda: IRSEConfig(in_channels=6))
 
 
 class StyleHead(nn.Module):

@@ -6,6 +6,7 @@ Parameter names are those of the rosinality port, so that its FFHQ checkpoints l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log2
 
 import torch
@@ -127,10 +128,7 @@ class Generator(nn.Module):
         widths = [config.z_dim] + [style_dim] * config.n_mlp
         self.style = nn.Sequential(
             PixelNorm(),
-            *(
-                EqualLinear(a, b, lr_mul=config.lr_mlp, activate=True)
-                for a, b in zip(widths[:-1], widths[1:], strict=True)
-            ),
+            *(EqualLinear(a, b, lr_mul=config.lr_mlp, activate=True) for a, b in pairwise(widths)),
         )
         self.input = ConstantInput(channels[0])
         self.conv1 = StyledConv(channels[0], channels[0], style_dim)
@@ -139,7 +137,7 @@ class Generator(nn.Module):
         self.to_rgbs = nn.ModuleList()
         self.noises = nn.Module()
         self.noises.register_buffer("noise_0", torch.randn(1, 1, 4, 4))
-        for level, (a, b) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+        for level, (a, b) in enumerate(pairwise(channels)):
             side = 8 * 2**level
             self.convs.append(StyledConv(a, b, style_dim, upsample=True))
             self.convs.append(StyledConv(b, b, style_dim))
@@ -196,9 +194,7 @@ class Generator(nn.Module):
         x = self.conv1(x, codes[:, 0], noise[0])
         image = self.to_rgb1(x, codes[:, 1], None)
         row = 1
-        for up, conv, to_rgb in zip(
-            self.convs[::2], self.convs[1::2], self.to_rgbs, strict=True
-        ):
+        for up, conv, to_rgb in zip(self.convs[::2], self.convs[1::2], self.to_rgbs, strict=True):
             if image.shape[-1] >= resolution:
                 break
             x = up(x, codes[:, row], noise[row])

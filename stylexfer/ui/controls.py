@@ -41,7 +41,13 @@ def picture_input(label: str, **options) -> gr.Image:
 
 def clip_input() -> gr.Video:
     sources = ["upload", "webcam"]
-    return clip_file(texts.DRIVING_CLIP, sources=sources, height=280, min_width=150)
+    return clip_file(
+        texts.DRIVING_CLIP,
+        sources=sources,
+        height=280,
+        min_width=150,
+        elem_classes="clip-input",
+    )
 
 
 def tiles(name: str, *labels: str) -> list[gr.Image]:

@@ -14,15 +14,20 @@ _HOUR = 3600
 
 # Tiles are square, their label above the picture and not on somebody's hair. The clock beside the
 # progress bar restarts at every sign of life; the text above the bar says how long it takes.
+# Trimming in the browser would fetch ffmpeg from another site.
 CSS = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
 .tiles { display: grid !important; grid-template-columns: 1fr 1fr; }
-.tile label { position: static !important; border: none !important; }
+.tile label, #people label { position: static !important; border: none !important; }
+.tile .icon-button-wrapper:not(:has(button)) { display: none; }
 .tile .icon-button-wrapper { top: 2px !important; right: 2px !important; }
 .tile .image-frame { width: 100%; }
 .tile img { aspect-ratio: 1; width: 100%; object-fit: contain; }
+.clip-input video { max-height: 232px; }
+.clip-input button[aria-label^="Trim"] { display: none; }
 .clip-result .meta-text { display: none !important; }
 #people, #people .grid-wrap { min-height: 0 !important; height: auto !important; }
+#people .grid-container { padding-top: 0 !important; }
 .account { min-height: 1.6em; }
 """
 

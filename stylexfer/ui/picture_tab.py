@@ -92,7 +92,9 @@ def picture_tab(engine: Engine, visitor: gr.State) -> None:
         return transfer_image(portrait, driver, pose, expression, visitor)
 
     inputs = [portrait, driver, pose, expression, visitor]
-    run.click(transfer_image, inputs, outputs, api_name="transfer_image", **SHORT)
+    run.click(
+        transfer_image, inputs, outputs, api_name="transfer_image", scroll_to_output=True, **SHORT
+    )
     gr.on(
         [pose.change, expression.change],
         again,

@@ -191,7 +191,14 @@ def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
         return animate_random_image(seed, truncation, pose, expression, driver, visitor)
 
     inputs = [*chosen, driver, visitor]
-    run.click(animate_random_image, inputs, outputs, api_name="animate_random_image", **SHORT)
+    run.click(
+        animate_random_image,
+        inputs,
+        outputs,
+        api_name="animate_random_image",
+        scroll_to_output=True,
+        **SHORT,
+    )
     gr.on(
         [control.change for control in chosen],
         again,
@@ -258,6 +265,7 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
         [result, account],
         api_name="animate_random_video",
         show_progress_on=result,
+        scroll_to_output=True,
         **LONG,
     )
     stop.click(

@@ -77,6 +77,7 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         [result, account],
         api_name="transfer_video",
         show_progress_on=result,
+        scroll_to_output=True,
         **LONG,
     )
     stop.click(

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_follows_the_first_of_two_people():
     both = np.hstack([HOPPER, EINSTEIN])
     tracker = FaceTracker(FPS)
     boxes = [tracker.update(moved(both, k, 0)).box for k in range(20)]
-    assert all(overlap(a, b) > 0.7 for a, b in zip(boxes, boxes[1:], strict=False))
+    assert all(overlap(a, b) > 0.7 for a, b in pairwise(boxes))
 
 
 def test_frames_of_any_size():

@@ -54,9 +54,7 @@ def test_a_resumed_run_ends_with_the_same_parameters(trained, stage, tmp_path):
 
 
 def test_the_export_is_a_pack_that_animates(trained, tmp_path):
-    export.main(
-        ["--runs", str(trained), "--out", str(tmp_path / "pack"), "--name", "test"]
-    )
+    export.main(["--runs", str(trained), "--out", str(tmp_path / "pack"), "--name", "test"])
     pack = load_pack(tmp_path / "pack")
     model = FaceTransfer(pack, device="cpu")
     person = model.random_identity(3)

@@ -1,12 +1,11 @@
 """Reader of rendered heads: tar shards of JPEG frames and one table of exact labels.
 
-A shard is read in place by the offsets of its members, so any frame is one seek away and nothing
-is unpacked; memory stays constant whatever the size of the corpus.
+A shard is memory-mapped and read by the offsets of its members, so nothing is unpacked and memory
+stays constant whatever the size of the corpus.
 """
 
 import io
 import tarfile
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-MOTION_SCALE = np.array([18.0, 8.0, 5.0, 8.0, 8.0], dtype=np.float32)  # degrees: pose, gaze
+# what is about one standard deviation in the corpus
+ANGLE_SCALE = np.array([18.0, 8.0, 5.0, 8.0, 8.0], dtype=np.float32)  # degrees: pose, gaze
+COEFFICIENT_SCALE = 0.2
 
 
 class HeadsDataset:
@@ -40,7 +41,7 @@ class HeadsDataset:
         keep = np.isin(table["identity"], held_out) == (split == "validation")
         self.labels = {k: table[k][keep] for k in table.files if k != "actions"}
         self.members = self._index(root)
-        self._local = threading.local()
+        self.shards = {s: np.memmap(s, mode="r") for s in {m[0] for m in self.members}}
         # clips, numbered over this split: one learned code each
         key = self.labels["identity"].astype(np.int64) * 1000 + self.labels["clip"]
         _, self.clip_index = np.unique(key, return_inverse=True)
@@ -66,19 +67,16 @@ class HeadsDataset:
 
     @property
     def motion(self) -> np.ndarray:
-        """Ground-truth motion `[N, 57]`: pose and gaze over MOTION_SCALE, then 52 coefficients."""
+        """Ground-truth motion `[N, 57]`: pose and gaze, then 52 coefficients, over their scales."""
         angles = np.concatenate([self.labels["pose"], self.labels["gaze"]], axis=1)
-        coeffs = self.labels["coeffs"].astype(np.float32)
-        return np.concatenate([angles / MOTION_SCALE, coeffs], axis=1).astype(np.float32)
+        coeffs = self.labels["coeffs"].astype(np.float32) / COEFFICIENT_SCALE
+        return np.concatenate([angles / ANGLE_SCALE, coeffs], axis=1).astype(np.float32)
 
     def picture(self, index: int) -> np.ndarray:
         """Frame `index` as uint8 `[size, size, 3]`."""
         shard, offset, length = self.members[index]
-        handles = self._local.__dict__.setdefault("handles", {})
-        if shard not in handles:
-            handles[shard] = open(shard, "rb")
-        handles[shard].seek(offset)
-        image = Image.open(io.BytesIO(handles[shard].read(length)))
+        data = self.shards[shard][offset : offset + length].tobytes()
+        image = Image.open(io.BytesIO(data))
         image.draft("RGB", (self.size, self.size))  # the JPEG decoder halves the picture for free
         image = image.convert("RGB")
         if image.size != (self.size, self.size):

@@ -1,0 +1,107 @@
+import pytest
+import torch
+
+from stylexfer.networks import IRSEConfig, Mapper, restyle
+from stylexfer.networks.irse import IRSE, SqueezeExcite
+from tests.tiny import TRUNK, tiny_pack
+
+
+def images(batch: int = 3, channels: int = 3) -> torch.Tensor:
+    return torch.rand(batch, channels, 32, 32, generator=torch.manual_seed(1)) * 2 - 1
+
+
+def test_trunk_strides_and_widths():
+    config = IRSEConfig(in_channels=6, **TRUNK)
+    assert config.stride == 8
+    assert IRSE(config).eval().features(images(2, 6)).shape == (2, 16, 4, 4)
+
+
+def test_squeeze_excite_scales_channels():
+    layer = SqueezeExcite(8, 4).requires_grad_(False)
+    layer.fc2.weight.zero_()
+    x = torch.randn(2, 8, 3, 3)
+    torch.testing.assert_close(layer(x), x / 2)
+
+
+def test_a_sample_does_not_depend_on_its_batch():
+    pack = tiny_pack()
+    together = pack.motion_encoder(images())
+    alone = torch.cat([pack.motion_encoder(image) for image in images().split(1)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+    codes = restyle(pack.identity_encoder, pack.generator, images())[-1]
+    alone = torch.cat(
+        [restyle(pack.identity_encoder, pack.generator, i)[-1] for i in images().split(1)]
+    )
+    torch.testing.assert_close(codes, alone, rtol=1e-3, atol=1e-3)
+
+
+def test_e4e_rows_are_offsets_from_the_first():
+    psp, e4e = (tiny_pack(heads=heads).identity_encoder for heads in ("psp", "e4e"))
+    e4e.load_state_dict(psp.state_dict())
+    rows, offsets = psp(images(), images(3).flip(0)), e4e(images(), images(3).flip(0))
+    assert torch.equal(offsets[:, 0], rows[:, 0])
+    torch.testing.assert_close(offsets[:, 1:], rows[:, :1] + rows[:, 1:])
+
+
+def test_restyle_refines_step_by_step():
+    """c_t = c_(t-1) + E(x, pool(G(c_(t-1)))), from the average code."""
+    pack = tiny_pack()
+    encoder, generator = pack.identity_encoder, pack.generator
+    encoder.latent_avg.normal_()
+    codes = restyle(encoder, generator, images(), iterations=3)
+    assert len(codes) == 3
+    code = encoder.latent_avg.expand(3, -1, -1)
+    for found in codes:
+        code = code + encoder(images(), encoder.feedback(generator(code)))
+        torch.testing.assert_close(found, code, rtol=1e-4, atol=1e-4)
+    assert len(restyle(encoder, generator, images())) == encoder.config.iterations
+
+
+def test_feedback_averages_down():
+    encoder = tiny_pack().identity_encoder
+    large = torch.randn(1, 3, 64, 64)
+    blocks = large.unflatten(3, (32, 2)).unflatten(2, (32, 2)).mean(dim=(3, 5))
+    torch.testing.assert_close(encoder.feedback(large), blocks)
+    assert torch.equal(encoder.feedback(images()), images())
+
+
+@pytest.mark.parametrize("heads", ["psp", "e4e"])
+def test_bf16_is_near_fp32(heads):
+    pack = tiny_pack(heads=heads)
+    exact = pack.motion_encoder(images())
+    with torch.autocast("cpu", torch.bfloat16):
+        low = pack.motion_encoder(images()).float()
+    assert (low - exact).norm() / exact.norm() < 0.03
+    exact, low = (
+        restyle(pack.identity_encoder, pack.generator, images(), dtype=dtype)[-1]
+        for dtype in (None, torch.bfloat16)
+    )
+    assert low.dtype == torch.float32
+    assert (low - exact).norm() / exact.norm() < 0.05
+
+
+def test_state_dict_round_trip():
+    first, second = tiny_pack(seed=0), tiny_pack(seed=1)
+    assert not torch.equal(first.motion_encoder(images()), second.motion_encoder(images()))
+    for name, network in second.networks().items():
+        network.load_state_dict(getattr(first, name).state_dict())
+    assert torch.equal(first.motion_encoder(images()), second.motion_encoder(images()))
+    a, b = (p.identity_encoder(images(), images()) for p in (first, second))
+    assert torch.equal(a, b)
+
+
+def test_mapper_is_the_sum_of_its_terms():
+    torch.manual_seed(0)
+    mapper = Mapper(4, 6)
+    identity, motion = torch.randn(2, 3, 4, 6)
+    whole = mapper(identity, motion)
+    assert whole.shape == (3, 4, 6)
+    torch.testing.assert_close(mapper.identity_term(identity) + mapper.motion_term(motion), whole)
+    # identity first: with its half of the weights gone, only motion counts
+    mapper.linear.weight.data[:, :24] = 0
+    torch.testing.assert_close(mapper(identity, motion), mapper(-identity, motion))
+
+
+def test_wrong_trunk_is_refused():
+    with pytest.raises(ValueError, match="stages"):
+        IRSEConfig(widths=(8, 16), depths=(1,))

@@ -1,0 +1,254 @@
+"""The method in memory, on a tiny pack and the free pictures of `examples/`."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylexfer.errors import NoFaceFound, TooManyFaces
+from stylexfer.transfer import FaceTransfer, Identity, to_pictures, to_tensor
+from tests.tiny import tiny_pack
+
+PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
+HOPPER, EINSTEIN, COLLINS = (
+    PHOTOS / name for name in ("grace_hopper.jpg", "einstein_1921.jpg", "collins_astronaut.png")
+)
+
+
+def photo(path: Path, side: int = 400) -> np.ndarray:
+    picture = Image.open(path).convert("RGB")
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
+
+
+def driver(count: int, path: Path = EINSTEIN) -> list[np.ndarray]:
+    """A head that sways and nears: the photograph, tilted and scaled a little more each frame."""
+    picture = Image.fromarray(photo(path, 300))
+    frames = []
+    for k in range(count):
+        turned = picture.rotate(3 * np.sin(k), Image.Resampling.BILINEAR)
+        edge = 2 * k
+        box = (edge, edge, picture.width - edge, picture.height - edge)
+        frames.append(np.asarray(turned.resize(picture.size, Image.Resampling.BILINEAR, box)))
+    return frames
+
+
+BLANK = np.full_like(driver(1)[0], 128)
+
+
+@pytest.fixture(scope="module")
+def model() -> FaceTransfer:
+    pack = tiny_pack()
+    pack.mapper.linear.weight *= 4  # so that a motion shows in the bytes of so small a picture
+    return FaceTransfer(pack, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def hopper(model) -> Identity:
+    return model.identify(photo(HOPPER))
+
+
+def images(results) -> np.ndarray:
+    return np.stack([result.image for result in results])
+
+
+def rest(model: FaceTransfer, identity: Identity) -> np.ndarray:
+    """The identity in its own pose: G(M(E_i(t), E_m(t)))."""
+    return model.decode(model.pack.mapper(identity.code, identity.motion))[0]
+
+
+def far(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+def near(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal but for rounding: at most 1 grey level anywhere."""
+    return np.abs(a.astype(int) - b.astype(int)).max() <= 1
+
+
+def test_identify(model, hopper):
+    assert hopper.code.shape == hopper.motion.shape == (1, 8, 16)
+    assert hopper.code.dtype == torch.float32
+    assert hopper.crop.shape == (256, 256, 3)
+    assert hopper.inversion.shape == (model.size, model.size, 3) == (32, 32, 3)
+    assert hopper.crop.dtype == hopper.inversion.dtype == np.uint8
+    assert hopper.quad.shape == (4, 2)
+    assert np.array_equal(hopper.inversion, model.decode(hopper.code)[0])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        hopper.crop = None
+    again = model.identify(photo(HOPPER))
+    assert torch.equal(again.code, hopper.code)
+    assert not torch.equal(model.identify(photo(COLLINS)).code, hopper.code)
+
+
+def test_an_identity_can_be_trained_on(hopper):
+    code = hopper.code.requires_grad_()  # refused by tensors of inference mode
+    assert torch.autograd.grad(code.square().sum(), code)[0].shape == code.shape
+
+
+def test_no_face_and_two_faces(model):
+    with pytest.raises(NoFaceFound):
+        model.identify(BLANK)
+    pair = [Image.fromarray(photo(path)).resize((300, 400)) for path in (HOPPER, EINSTEIN)]
+    both = np.hstack([np.asarray(picture) for picture in pair])
+    with pytest.raises(TooManyFaces):
+        model.identify(both)
+    first, second = (model.identify(both, which) for which in (0, 1))
+    assert far(first.crop, second.crop) > 10
+    with pytest.raises(NoFaceFound):
+        model.identify(both, 7)
+
+
+def test_strength_zero_rests(model, hopper):
+    results = list(model.animate(hopper, driver(6), pose=0, expression=0, relative=True))
+    assert len(results) == 6
+    for result in results:
+        assert near(result.image, rest(model, hopper))
+        assert result.face
+        assert result.driving.shape == (32, 32, 3)
+
+
+def test_strength_one_moves(model, hopper):
+    moved = images(model.animate(hopper, driver(3)))
+    assert moved.shape == (3, 32, 32, 3)
+    assert far(moved[0], rest(model, hopper)) > 1
+    assert far(moved[0], moved[2]) > 0
+    half = images(model.animate(hopper, driver(3), pose=0.5, expression=0.5))
+    assert 0 < far(half[0], rest(model, hopper)) < far(moved[0], rest(model, hopper))
+
+
+def test_pose_scales_coarse_rows_and_expression_the_others(model, hopper, monkeypatch):
+    seen = []
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda codes: seen.append(codes) or decode(codes))
+    still = model.pack.mapper(hopper.code, hopper.motion)
+    for strengths in ({"pose": 0.0}, {"expression": 0.0}, {}):
+        list(model.animate(hopper, driver(1), **strengths))
+    fine, coarse, both = seen
+    rows = model.pack.coarse_rows
+    assert rows == 3
+    torch.testing.assert_close(fine[:, :rows], still[:, :rows])
+    torch.testing.assert_close(fine[:, rows:], both[:, rows:])
+    torch.testing.assert_close(coarse[:, rows:], still[:, rows:])
+    torch.testing.assert_close(coarse[:, :rows], both[:, :rows])
+    assert not torch.allclose(both, still)
+
+
+def test_relative_motion_starts_at_the_identitys_own(model, hopper):
+    frames = [BLANK, *driver(4)]
+    results = images(model.animate(hopper, frames, relative=True, batch_size=2))
+    assert near(results[1], rest(model, hopper))
+    assert not near(results[4], rest(model, hopper))
+    # a driver who does not move leaves the identity at rest
+    still = images(model.animate(hopper, [driver(1)[0]] * 5, relative=True))
+    assert near(still, rest(model, hopper)[None])
+
+
+def test_same_input_same_bytes(model, hopper):
+    first, second = (images(model.animate(hopper, driver(5))) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_batch_size_does_not_matter(model, hopper, batch_size):
+    frames = [*driver(3), BLANK, *driver(2, COLLINS), BLANK]
+    default = list(model.animate(hopper, frames))
+    other = list(model.animate(hopper, frames, batch_size=batch_size))
+    assert near(images(default), images(other))
+    assert [r.face for r in default] == [r.face for r in other]
+
+
+def test_bf16_is_near_fp32(model, hopper):
+    low = FaceTransfer(model.pack, device="cpu", dtype=torch.bfloat16)
+    exact, rough = (images(m.animate(hopper, driver(2))) for m in (model, low))
+    assert far(exact, rough) < 4
+
+
+def test_frames_are_taken_as_they_are_needed(model, hopper):
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield driver(1)[0]
+
+    results = model.animate(hopper, endless(), batch_size=4)
+    assert taken == 0
+    for shown in range(1, 10):
+        next(results)
+        assert taken <= shown + 4
+    results.close()
+
+
+def test_a_frame_without_a_face_repeats_the_last(model, hopper):
+    frames = [BLANK, *driver(2), BLANK, BLANK, *driver(1)]
+    results = list(model.animate(hopper, frames))
+    assert [r.face for r in results] == [False, True, True, False, False, True]
+    assert [r.driving is None for r in results] == [True, False, False, True, True, False]
+    shown = images(results)
+    assert near(shown[0], rest(model, hopper))
+    assert near(shown[3], shown[2])
+    assert near(shown[4], shown[2])
+
+
+def test_no_face_in_any_frame(model, hopper):
+    results = model.animate(hopper, [BLANK] * 5)
+    assert near(images([next(results) for _ in range(5)]), rest(model, hopper)[None])
+    with pytest.raises(NoFaceFound, match="clip"):
+        next(results)
+    with pytest.raises(NoFaceFound):
+        next(model.animate(hopper, []))
+
+
+def test_visitors_do_not_mix(model, hopper):
+    """Two at once, with other people, drivers and settings, over one FaceTransfer."""
+    visits = [
+        (hopper, driver(6), {"pose": 0.3}),
+        (model.random_identity(5), driver(6, COLLINS), {"relative": True, "expression": 1.5}),
+        (model.identify(photo(COLLINS)), [BLANK, *driver(5)], {"steadiness": 0.0}),
+    ]
+
+    def visit(job) -> np.ndarray:
+        identity, frames, settings = job
+        return images(model.animate(identity, frames, batch_size=2, **settings))
+
+    alone = [visit(job) for job in visits]
+    with ThreadPoolExecutor(len(visits)) as pool:
+        together = list(pool.map(visit, visits * 3))
+    for expected, found in zip(alone * 3, together, strict=True):
+        assert np.array_equal(expected, found)
+    # and frame by frame in one thread
+    streams = [model.animate(i, f, batch_size=2, **s) for i, f, s in visits]
+    woven = [[next(stream).image for stream in streams] for _ in range(6)]
+    for k, expected in enumerate(alone):
+        assert np.array_equal(expected, np.stack([row[k] for row in woven]))
+
+
+def test_random_identities(model):
+    first, again, other = (model.random_identity(seed) for seed in (1, 1, 2))
+    assert torch.equal(first.code, again.code)
+    assert np.array_equal(first.crop, again.crop)
+    assert far(first.crop, other.crop) > 1
+    assert first.quad is None
+    narrow = [model.random_identity(seed, truncation=0.0).crop for seed in (1, 2)]
+    assert np.array_equal(*narrow)
+    for truncation in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="truncation"):
+            model.random_identity(1, truncation)
+    moved = images(model.animate(first, driver(2)))
+    assert moved.shape == (2, 32, 32, 3)
+
+
+def test_bytes_and_tensors():
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    tensor = to_tensor([picture])
+    assert tensor.shape == (1, 3, 4, 4)
+    assert tensor.min() == -1
+    assert np.array_equal(to_pictures(tensor + 1e-4)[0], picture)
+    clipped = to_pictures(torch.tensor([-3.0, -1.0, 1.0, 3.0]).reshape(1, 1, 2, 2))
+    assert clipped.ravel().tolist() == [0, 0, 255, 255]

@@ -1,0 +1,55 @@
+"""What a visitor does on the page."""
+
+import re
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.web.conftest import PATIENCE
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def upload(page: Page, label: str, path: Path) -> None:
+    """Put a file into the visible input called `label`, in place of what is there."""
+    block = page.locator(".block", has=page.get_by_test_id("block-label").get_by_text(label))
+    block = block.filter(has=page.locator("button")).locator("visible=true").first
+    clear = block.get_by_label(re.compile("^(Remove Image|Clear)$"))
+    if clear.count():
+        clear.click()
+    block.locator("input[type=file]").set_input_files(path)
+    expect(clear).to_be_visible(timeout=PATIENCE)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+
+
+def address(page: Page, selector: str) -> str:
+    """Where the picture or clip in this place is served, once there is one."""
+    return page.locator(selector).get_attribute("src", timeout=PATIENCE)
+
+
+def changed(page: Page, selector: str, before: str) -> str:
+    """The same, once it is another."""
+    expect(page.locator(selector)).not_to_have_attribute("src", before, timeout=PATIENCE)
+    return address(page, selector)
+
+
+def fetch(url: str, path: Path) -> Path:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        path.write_bytes(answer.read())
+    return path
+
+
+def message(page: Page) -> str:
+    """The text of the message that the page shows now, which is then closed."""
+    toast = page.get_by_test_id("toast-body")
+    text = toast.first.inner_text(timeout=PATIENCE)
+    while toast.count():
+        toast.first.get_by_label("Close").click()
+        page.wait_for_timeout(200)
+    return text
