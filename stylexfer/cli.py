@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +39,20 @@ def fraction(text: str) -> float:
     return value
 
 
+def seed(text: str) -> int:
+    """An argument that torch takes as a seed: 64 bits."""
+    if not 0 <= (value := int(text)) < 2**64:
+        raise ValueError(text)
+    return value
+
+
 def output_path(text: str, endings: Sequence[str], inputs: Sequence[str] = ()) -> Path:
     """The file to write: its folder exists then, and it is none of `inputs`. StylexferError."""
     path = Path(text)
     if path.suffix.lower() not in endings:
         raise StylexferError(f"Cannot write {text}: give a name that ends in {', '.join(endings)}.")
     if path.is_dir():
-        raise StylexferError(f"Cannot write {text}: it is a folder. Give the name of a file.")
+        raise StylexferError(f"Cannot write {text}: it is a folder.")
     if path.exists() and any(Path(i).exists() and path.samefile(i) for i in inputs):
         raise StylexferError(f"{text} is an input too: give the output another name.")
     try:
@@ -65,9 +72,7 @@ def load_model(args: argparse.Namespace) -> FaceTransfer:
         try:
             torch.empty(1, device=args.device)
         except (RuntimeError, AssertionError, NotImplementedError) as problem:
-            raise StylexferError(
-                f"The device {args.device!r} cannot be used here: take 'cpu', or leave it out."
-            ) from problem
+            raise StylexferError(f"No device {args.device!r} here: take cpu.") from problem
     return FaceTransfer.from_pretrained(args.pack, device=args.device)
 
 
@@ -76,14 +81,15 @@ def load_identity(
 ) -> tuple[Identity, np.ndarray | None]:
     """`--identity`: the person and the picture, uint8 [H, W, 3]; None for `random:SEED`."""
     if args.identity.startswith(RANDOM):
-        seed = args.identity.removeprefix(RANDOM)
+        text = args.identity.removeprefix(RANDOM)
         try:
-            return model.random_identity(int(seed), args.truncation), None
+            return model.random_identity(seed(text), args.truncation), None
         except ValueError as problem:
-            raise StylexferError(f"{seed!r} is no seed: write {RANDOM}7, say.") from problem
+            raise StylexferError(f"{text!r} is no seed: write {RANDOM}7, say.") from problem
     picture = open_picture(args.identity)
-    which = None if args.which is None else args.which - 1
-    return model.identify(picture, which), picture
+    if args.which is not None and args.which < 1:
+        raise StylexferError("--which counts from 1, the largest face.")
+    return model.identify(picture, args.which and args.which - 1), picture
 
 
 def beside(*pictures: np.ndarray) -> np.ndarray:
@@ -103,9 +109,7 @@ def arranger(
         return lambda result: result.image
     if kind == "pasted":
         if picture is None:
-            raise StylexferError(
-                "A random identity has no picture to be pasted into: take --output face."
-            )
+            raise StylexferError("A random identity has no picture: take --output face.")
         return lambda result: paste_back(picture, identity.quad, result.image)
     black = np.zeros_like(identity.crop)
     return lambda result: beside(
@@ -113,30 +117,19 @@ def arranger(
     )
 
 
-def animate_picture(
-    args: argparse.Namespace, output: Path, run: Callable, arrange: Callable, mark: Mark
-) -> int:
-    (result,) = run([open_picture(args.driving)], fps=25.0)
-    save_picture(output, arrange(result), mark)
-    print(output)
-    return 0
-
-
-def animate_clip(
-    args: argparse.Namespace, output: Path, run: Callable, arrange: Callable, mark: Mark
-) -> int:
-    info = probe(args.driving, **NO_LIMITS)
+def animate_clip(driving: str, output: Path, run: Callable, mark: Mark) -> int:
+    """Clip in, clip out; returns the exit code."""
+    info = probe(driving, **NO_LIMITS)
     faceless, stopped, start = 0, False, time.perf_counter()
-    # Beside the output, and moved there at the end: a run that fails leaves no file behind and an
-    # older one as it was.
+    # Moved to the output at the end: a run that fails leaves nothing, or the older file as it was.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".stylexfer-") as folder:
         part = Path(folder) / output.name
         bar = tqdm(total=info.frames, unit="frame", desc=output.name, disable=None)  # no terminal
-        with VideoWriter(part, info.fps, args.driving, mark) as writer, bar:
+        with VideoWriter(part, info.fps, driving, mark) as writer, bar:
             try:
-                for result in run(read_frames(args.driving, info), fps=float(info.fps)):
-                    writer.write(arrange(result))
-                    faceless += not result.face
+                for picture, face in run(read_frames(driving, info), float(info.fps)):
+                    writer.write(picture)
+                    faceless += not face
                     bar.update()
             except KeyboardInterrupt:
                 stopped = True
@@ -147,8 +140,9 @@ def animate_clip(
         kept = f"the first {writer.frames} of {info.frames} frames are in {output}"
         print(f"Stopped: {kept if writer.frames else 'nothing was written'}.", file=sys.stderr)
         return 130
-    if info.truncated or writer.frames < info.frames:
-        print(f"{args.driving} was cut short: what it holds was used.", file=sys.stderr)
+    # a clip of variable rate is written at its average rate, with another number of frames
+    if info.truncated or (writer.frames < info.frames and not info.variable_rate):
+        print(f"{driving} was cut short: what it holds was used.", file=sys.stderr)
     print(
         f"{output}: {writer.frames} frames, {faceless} without a face, "
         f"{seconds:.1f} s, {writer.frames / seconds:.1f} frames/s"
@@ -157,7 +151,7 @@ def animate_clip(
 
 
 def animate(args: argparse.Namespace) -> int:
-    """`animate`: a clip or a picture drives the identity."""
+    """A clip or a picture drives the identity."""
     output = output_path(args.output_file, (".mp4", *PICTURES), (args.identity, args.driving))
     to_picture = output.suffix.lower() in PICTURES
     if not to_picture and Path(args.driving).suffix.lower() in PICTURES:
@@ -170,8 +164,8 @@ def animate(args: argparse.Namespace) -> int:
     arrange = arranger(args.output, identity, picture)
     mark = Mark.COMPOSITE if args.output == "pasted" else Mark.GENERATED
 
-    def run(frames, fps: float) -> Iterator[Animated]:
-        return model.animate(
+    def run(frames: Iterable[np.ndarray], fps: float) -> Iterator[tuple[np.ndarray, bool]]:
+        results = model.animate(
             identity,
             frames,
             fps=fps,
@@ -180,15 +174,21 @@ def animate(args: argparse.Namespace) -> int:
             relative=args.relative,
             steadiness=args.steadiness,
         )
+        return ((arrange(result), result.face) for result in results)
 
-    return (animate_picture if to_picture else animate_clip)(args, output, run, arrange, mark)
+    if not to_picture:
+        return animate_clip(args.driving, output, run, mark)
+    ((result, _),) = run([open_picture(args.driving)], 25.0)
+    save_picture(output, result, mark)
+    print(output)
+    return 0
 
 
 def random(args: argparse.Namespace) -> int:
-    """`random`: people who do not exist, several on one sheet."""
+    """People who do not exist, several on one sheet."""
     output = output_path(args.output_file, PICTURES)
     model = load_model(args)
-    people = [model.random_identity(seed, args.truncation).crop for seed in args.seed]
+    people = [model.random_identity(number, args.truncation).crop for number in args.seed]
     columns = math.ceil(math.sqrt(len(people)))
     people += [np.zeros_like(people[0])] * (-len(people) % columns)
     rows = [beside(*people[i : i + columns]) for i in range(0, len(people), columns)]
@@ -198,7 +198,7 @@ def random(args: argparse.Namespace) -> int:
 
 
 def invert(args: argparse.Namespace) -> int:
-    """`invert`: the aligned crop beside what the identity encoder makes of it."""
+    """The aligned crop beside what the identity encoder makes of it."""
     output = output_path(args.output_file, PICTURES, (args.identity,))
     identity, _ = load_identity(load_model(args), args)
     save_picture(output, beside(identity.crop, identity.inversion))
@@ -207,14 +207,13 @@ def invert(args: argparse.Namespace) -> int:
 
 
 def pack(args: argparse.Namespace) -> int:
-    """`pack show` and `pack verify`."""
+    """Show or verify a pack."""
     folder = resolve_pack(args.folder)
     if folder is None:
         raise PackNotFound(f"There is no pack at {args.folder}: give its folder or its name.")
     manifest = verify_pack(folder) if args.verify else read_manifest(folder)
     for key in ("name", "version", "description", "licence"):
-        if key in manifest:
-            print(f"{key:12} {manifest[key]}")
+        print(f"{key:12} {manifest.get(key, '')}")
     print(f"{'size':12} {manifest['architecture']['generator']['size']} px")
     for name, facts in manifest["files"].items():
         print(f"{name:32} {facts['bytes'] / 1e6:7.2f} MB  {facts['sha256'][:16]}")
@@ -225,7 +224,9 @@ def pack(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The arguments of all commands."""
-    top = argparse.ArgumentParser(prog="stylexfer", description=__doc__.splitlines()[0])
+    top = argparse.ArgumentParser(
+        prog="python -m stylexfer", description="Pose and expression transfer."
+    )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -268,7 +269,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=animate)
 
     command = commands.add_parser("random", parents=[model], help=random.__doc__)
-    command.add_argument("--seed", type=int, nargs="+", required=True, metavar="S")
+    command.add_argument("--seed", type=seed, nargs="+", required=True, metavar="S")
     output(command, "a picture; several seeds: a sheet")
     command.set_defaults(run=random)
 

@@ -145,18 +145,17 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         with self._autocast():
             return self.pack.motion_encoder(to_tensor(crops).to(self.device)).float()
 
-    @torch.inference_mode()
     def _identity(self, crop: np.ndarray, quad: np.ndarray | None) -> Identity:
         encoder = self.pack.identity_encoder
-        side = encoder.config.input_size
-        view = _resized(crop, side)
-        images = to_tensor([view]).to(self.device)
-        code = restyle(encoder, self.pack.generator, images, dtype=self.dtype)[-1]
+        view = _resized(crop, encoder.config.input_size)
+        with torch.inference_mode():
+            images = to_tensor([view]).to(self.device)
+            code = restyle(encoder, self.pack.generator, images, dtype=self.dtype)[-1]
         motion = self.motion_codes([_resized(crop, self.pack.motion_encoder.config.input_size)])
-        # clone: tensors made under inference mode could not be used in training code later
+        # Cloned outside inference mode: training code could not use its tensors.
         return Identity(
-            code=code.cpu().clone(),
-            motion=motion.cpu().clone(),
+            code=code.clone().cpu(),
+            motion=motion.clone().cpu(),
             crop=crop,
             inversion=self.decode(code)[0],
             quad=quad,

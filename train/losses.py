@@ -8,7 +8,7 @@ from torch import Tensor
 EYES_AND_MOUTH = slice(36, 68)  # of the 68 landmarks
 
 
-def focus_map(landmarks: np.ndarray, size: int, gain: float = 3.0, radius: float = 0.045) -> Tensor:
+def focus_map(landmarks: np.ndarray, size: int, gain: float = 4.0, radius: float = 0.045) -> Tensor:
     """Weights `[B, 1, size, size]`, 1 .. 1 + gain: more on eyes and mouth, where expression is.
 
     `landmarks` `[B, 68, 2]` in fractions of the picture; `radius` likewise.

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
+from stylexfer.errors import StylexferError
 from stylexfer.faces.detect import detect_boxes, find_landmarks
 from stylexfer.media import probe, read_frames
 
@@ -31,8 +32,8 @@ def landmark_signals(landmarks: np.ndarray) -> dict[str, float]:
     distance between those corners, which yaw shortens, and that from the eyes to the chin, which
     it does not.
     yaw: nose tip's offset across from the middle of the eyes / u; positive to the picture's right.
-    pitch: nose tip's distance down from the middle of the eyes / that of the nose's base;
-        greater as the head bows.
+    pitch: down from the eyes to the nose's base / to the mouth's corners; greater as the head
+        bows. A smile, which lifts the corners, shows in it too.
     roll: angle of the eye line in degrees, positive clockwise in the picture.
     mouth: gap of the inner lips, mean of three pairs / u.
     left_eye, right_eye: as seen in the picture; aspect ratio, mean height / width.
@@ -50,10 +51,11 @@ def landmark_signals(landmarks: np.ndarray) -> dict[str, float]:
         return (np.hypot(*(b - f)) + np.hypot(*(c - e))) / (2 * max(np.hypot(*(a - d)), 1e-6))
 
     lips = points[65:68][::-1] - points[61:64]
-    tip, base = points[30] - eyes, points[33] - eyes
+    nose = (points[33] - eyes) @ down
+    mouth = ((points[48] + points[54]) / 2 - eyes) @ down
     return {
-        "yaw": tip @ across / unit,
-        "pitch": tip @ down / max(base @ down, 1e-6),
+        "yaw": (points[30] - eyes) @ across / unit,
+        "pitch": nose / max(mouth, 1e-6 * unit),
         "roll": np.degrees(np.arctan2(line[1], line[0])),
         "mouth": (lips @ down).mean() / unit,
         "left_eye": openness(36),
@@ -124,4 +126,7 @@ if __name__ == "__main__":
     parser.add_argument("driver", metavar="DRIVER.mp4")
     parser.add_argument("output", metavar="OUTPUT.mp4")
     arguments = parser.parse_args()
-    print(json.dumps(compare_clips(arguments.driver, arguments.output)))
+    try:
+        print(json.dumps(compare_clips(arguments.driver, arguments.output)))
+    except StylexferError as problem:
+        parser.error(str(problem))

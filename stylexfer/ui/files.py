@@ -16,7 +16,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from stylexfer.errors import UnreadableMedia
-from stylexfer.media import Mark, open_picture, save_picture
+from stylexfer.media import Mark, save_picture
 from stylexfer.ui import texts
 
 MAX_CLIP_BYTES = 100 * 2**20
@@ -48,16 +48,11 @@ def clip_file(label: str, **options) -> gr.Video:
     return clip
 
 
-def needed(path: str | None, what: str) -> str:
-    """The path, or a message that `what` is empty."""
+def needed(path: str | None) -> str:
+    """The path, or a message that there is none yet."""
     if not path:
-        raise UnreadableMedia(texts.NO_FILE.format(what=what))
+        raise UnreadableMedia(texts.NO_FILE)
     return path
-
-
-def opened(path: str | None, what: str) -> np.ndarray:
-    """The picture at `path`, uint8 `[H, W, 3]`; messages speak of it as `what`."""
-    return open_picture(needed(path, what))
 
 
 def handed_out(name: str, write: Callable[[Path], None]) -> str:

@@ -18,22 +18,20 @@ _SECONDS = 20  # a message has to be read, and says what to change
 
 
 @contextmanager
-def explained(title: str) -> Iterator[None]:
-    """Show what goes wrong inside under `title`: the message of a `StylexferError` as it is,
-    for any other exception a general one (the reason goes to the log)."""
+def explained(what: str = "") -> Iterator[None]:
+    """Turn what goes wrong inside into a message: that of a `StylexferError` as it is, after
+    `what` it is about; for any other exception a general one (the reason goes to the log)."""
     try:
         yield
     except gr.Error:  # explained further in
         raise
     except StylexferError as error:
         # Messages quote names of files, and the page shows them as HTML.
-        message = escape(str(error), quote=False)
-        raise gr.Error(message, _SECONDS, title=title, print_exception=False) from error
+        message = escape(f"{what}: {error}" if what else str(error), quote=False)
+        raise gr.Error(message, _SECONDS, print_exception=False) from error
     except Exception as error:
         log.exception("a handler failed")
-        raise gr.Error(
-            texts.UNEXPECTED, _SECONDS, title=texts.ERROR, print_exception=False
-        ) from error
+        raise gr.Error(texts.UNEXPECTED, _SECONDS, print_exception=False) from error
 
 
 def guarded(handler: Callable) -> Callable:
@@ -42,13 +40,13 @@ def guarded(handler: Callable) -> Callable:
 
         @wraps(handler)
         def run(*args, **kwargs):
-            with explained(texts.ERROR):
+            with explained():
                 yield from handler(*args, **kwargs)
     else:
 
         @wraps(handler)
         def run(*args, **kwargs):
-            with explained(texts.ERROR):
+            with explained():
                 return handler(*args, **kwargs)
 
     return run

@@ -50,7 +50,7 @@ def _about(engine: Engine) -> str:
 
 def build_page(engine: Engine) -> gr.Blocks:
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR)) as page:
-        visitor = gr.State(Visitor)
+        visitor = gr.State(Visitor())
         gr.Markdown(texts.INTRO.format(note=_about(engine)))
         with gr.Tabs():
             with gr.Tab(texts.PICTURE_TAB):

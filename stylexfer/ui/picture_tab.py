@@ -4,13 +4,13 @@ import gradio as gr
 import numpy as np
 
 from stylexfer.faces.composite import paste_back
-from stylexfer.media import Mark
+from stylexfer.media import Mark, open_picture
 from stylexfer.transfer import Animated, Identity
 from stylexfer.ui import texts
 from stylexfer.ui.controls import SHORT, picture_input, strengths, tiles
 from stylexfer.ui.engine import Engine, driver_frame
 from stylexfer.ui.examples import picture_rows, show_examples
-from stylexfer.ui.files import made_picture, opened, photo, picture_file
+from stylexfer.ui.files import made_picture, needed, photo, picture_file
 from stylexfer.ui.guard import explained, guarded
 from stylexfer.ui.session import Visitor, content_key
 
@@ -20,7 +20,7 @@ def portrait_identity(
 ) -> tuple[np.ndarray, Identity]:
     """A portrait, opened, and its identity; inverting the same file again costs nothing."""
     with explained(texts.PORTRAIT):
-        picture = opened(path, texts.PORTRAIT)
+        picture = open_picture(needed(path))
         key = content_key("identity", path)
         return picture, visitor.remember(key, lambda: engine.identify(picture))
 
@@ -35,7 +35,7 @@ def driven_by_picture(
 ) -> Animated:
     """`identity` with the motion of the face in the driver's picture."""
     with explained(texts.DRIVER):
-        picture = opened(path, texts.DRIVER)
+        picture = open_picture(needed(path))
         frame = visitor.remember(content_key("driver", path), lambda: driver_frame(picture))
         return engine.drive_picture(identity, frame, pose, expression)
 
@@ -93,7 +93,13 @@ def picture_tab(engine: Engine, visitor: gr.State) -> None:
 
     inputs = [portrait, driver, pose, expression, visitor]
     run.click(
-        transfer_image, inputs, outputs, api_name="transfer_image", scroll_to_output=True, **SHORT
+        transfer_image,
+        inputs,
+        outputs,
+        api_name="transfer_image",
+        scroll_to_output=True,
+        show_progress_on=result,
+        **SHORT,
     )
     gr.on(
         [pose.change, expression.change],
@@ -106,5 +112,11 @@ def picture_tab(engine: Engine, visitor: gr.State) -> None:
         **SHORT,
     )
     examples.load_input_event.then(
-        transfer_image, inputs, outputs, api_visibility="private", **SHORT
+        transfer_image,
+        inputs,
+        outputs,
+        api_visibility="private",
+        scroll_to_output=True,
+        show_progress_on=result,
+        **SHORT,
     )

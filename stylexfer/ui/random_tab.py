@@ -174,7 +174,8 @@ def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
         Returns:
             The person, its inversion, the aligned driver, and the result.
         """
-        needed(driver, texts.DRIVER)
+        with explained(texts.DRIVER):
+            needed(driver)
         someone = random_person(engine, visitor, seed, truncation)
         animated = driven_by_picture(engine, visitor, someone, driver, pose, expression)
         return (
@@ -197,6 +198,7 @@ def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
         outputs,
         api_name="animate_random_image",
         scroll_to_output=True,
+        show_progress_on=result,
         **SHORT,
     )
     gr.on(
@@ -210,7 +212,13 @@ def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
         **SHORT,
     )
     examples.load_input_event.then(
-        animate_random_image, inputs, outputs, api_visibility="private", **SHORT
+        animate_random_image,
+        inputs,
+        outputs,
+        api_visibility="private",
+        scroll_to_output=True,
+        show_progress_on=result,
+        **SHORT,
     )
 
 
@@ -251,7 +259,7 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
         """
         run = visitor.start("random")
         with explained(texts.DRIVING_CLIP):
-            checked_clip(needed(clip, texts.DRIVING_CLIP))
+            checked_clip(needed(clip))
         progress(0, desc=texts.PREPARING_PERSON)
         someone = random_person(engine, visitor, seed, truncation)
         motion = Motion(pose, expression, relative, steadiness)

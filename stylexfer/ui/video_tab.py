@@ -61,7 +61,7 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         """
         run = visitor.start("video")
         with explained(texts.DRIVING_CLIP):  # before the portrait is inverted, which is slow
-            checked_clip(needed(clip, texts.DRIVING_CLIP))
+            checked_clip(needed(clip))
         progress(0, desc=texts.PREPARING)
         picture, identity = portrait_identity(engine, visitor, portrait)
         motion = Motion(pose, expression, relative, steadiness)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -71,7 +70,7 @@ def app(tmp_path_factory) -> Iterator[App]:
             time.sleep(0.1)
         yield App(url, log, time.monotonic() - began)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:

@@ -45,11 +45,10 @@ def fetch(url: str, path: Path) -> Path:
     return path
 
 
-def message(page: Page) -> str:
-    """The text of the message that the page shows now, which is then closed."""
-    toast = page.get_by_test_id("toast-body")
-    text = toast.first.inner_text(timeout=PATIENCE)
-    while toast.count():
-        toast.first.get_by_label("Close").click()
-        page.wait_for_timeout(200)
+def message(page: Page, words: str) -> str:
+    """The text of the message with these words, once it is there; the message is then closed."""
+    toast = page.get_by_test_id("toast-body").filter(has_text=words)
+    text = toast.inner_text(timeout=PATIENCE)
+    toast.get_by_test_id("toast-close").dispatch_event("click")
+    toast.wait_for(state="detached")
     return text

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from stylexfer.transfer import FaceTransfer
+from stylexfer.ui import Engine, build_page, texts
+from stylexfer.ui.examples import FOLDER, clip_rows, driver_rows, driving_clip_rows, picture_rows
+from tests.tiny import tiny_pack
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(FaceTransfer(tiny_pack(), device="cpu"))
+
+
+def test_examples_are_there_and_may_be_shown():
+    sources = (FOLDER / "SOURCES.md").read_text()
+    for rows in (picture_rows(), clip_rows(), driver_rows(), driving_clip_rows()):
+        for path in map(Path, (name for row in rows for name in row)):
+            assert path.is_file()
+            assert path.stem.split("_")[-1] in sources
+    assert len(texts.PICTURE_EXAMPLES) == len(picture_rows())
+    assert len(texts.CLIP_EXAMPLES) == len(clip_rows())
+
+
+@pytest.mark.parametrize("space", [None, "someone/stylexfer"])
+def test_duplicate_button_is_for_spaces(engine, space, monkeypatch):
+    monkeypatch.delenv("SYSTEM", raising=False)
+    if space:
+        monkeypatch.setenv("SYSTEM", "spaces")
+        monkeypatch.setenv("SPACE_ID", space)
+    page = build_page(engine)
+    (button,) = (b for b in page.blocks.values() if isinstance(b, gr.DuplicateButton))
+    assert button.visible is (space is not None)
+
+
+def test_every_endpoint_is_described(engine):
+    page = build_page(engine)
+    public = [fn for fn in page.fns.values() if fn.api_visibility == "public" and fn.fn]
+    assert {fn.api_name for fn in public} >= {"transfer_image", "transfer_video"}
+    for fn in public:
+        assert fn.fn.__doc__ and "Args:" in fn.fn.__doc__ or fn.api_name.startswith("stop")
+    assert page.delete_cache == (3600, 3600)
+
+
+def test_gpu_wraps_whatever_needs_the_model():
+    lent = []
+
+    def on_gpu(function, seconds):
+        lent.append(function.__name__)
+        return function
+
+    Engine(FaceTransfer(tiny_pack(), device="cpu"), on_gpu)
+    assert lent == ["identify", "random_identity", "_drive_picture", "_drive_chunks"]
