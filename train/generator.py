@@ -24,6 +24,8 @@ from train.heads.dataset import HeadsDataset
 from train.loop import DTYPES, Log, batches, learning_rate, read_config, save_sheet, update_ema
 from train.losses import focus_map, gradient_l1, pyramid_l1
 
+MOTION_SPREAD = 0.5  # random people look about half as far and as wildly as the corpus does
+
 
 class CodedGenerator(nn.Module):
     """The generator with a learned code for each identity and each clip of its corpus."""
@@ -71,13 +73,13 @@ def coded_generator(config: dict, data: HeadsDataset) -> CodedGenerator:
 def fold_gaussian(model: CodedGenerator, data: HeadsDataset, samples: int = 10_000) -> Generator:
     """A plain Generator for which z ~ N(0, I) has the mean and covariance of the learned z.
 
-    u = mu + L z is folded into the first mapping layer; `latent_avg` is the mean w of normal z.
+    Of the motion in them only `MOTION_SPREAD` of its deviations. u = mu + L z is folded into the first mapping layer; `latent_avg` is the mean w of normal z.
     """
     generator = copy.deepcopy(model.generator)
+    motion = torch.from_numpy(data.motion)
+    motion = motion.mean(dim=0) + MOTION_SPREAD * (motion - motion.mean(dim=0))
     u = model.inputs(
-        torch.from_numpy(data.identity_index),
-        torch.from_numpy(data.clip_index),
-        torch.from_numpy(data.motion),
+        torch.from_numpy(data.identity_index), torch.from_numpy(data.clip_index), motion
     ).double()
     covariance = torch.cov(u.t()) + 1e-6 * torch.eye(u.shape[1], dtype=u.dtype)
     root = torch.linalg.cholesky(covariance)

@@ -36,14 +36,13 @@ def load_generator(path: str, data: HeadsDataset) -> CodedGenerator:
 
 
 @torch.no_grad()
-def code_statistics(model: CodedGenerator, data: HeadsDataset) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation `[style_dim]` of w over the corpus."""
-    w = model.w(
+def known_w(model: CodedGenerator, data: HeadsDataset) -> Tensor:
+    """w `[N, style_dim]` of every frame of the corpus."""
+    return model.w(
         torch.from_numpy(data.identity_index),
         torch.from_numpy(data.clip_index),
         torch.from_numpy(data.motion),
     )
-    return w.mean(dim=0), w.std(dim=0)
 
 
 def mixed_w(model: CodedGenerator, data: HeadsDataset, motion: Tensor, rng) -> Tensor:
@@ -71,7 +70,8 @@ def main(argv: list[str] | None = None) -> None:
     data = HeadsDataset(config["data"], config["size"])
     coded = load_generator(config["generator"], data)
     generator = coded.generator
-    mean, spread = code_statistics(coded, data)
+    w = known_w(coded, data)
+    mean, spread = w.mean(dim=0), w.std(dim=0)
     numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
     model = ReStyleEncoder(
         ReStyleConfig(generator.n_styles, generator.config.style_dim, **numbers)

@@ -7,6 +7,9 @@ must be the source frame (L2 and LPIPS, eqs. 1 and 2). Beyond the paper, where t
 motion of each frame: the code of *any* target under the source's motion is known too, so cross-
 reenactment is supervised directly in W+ (`code`), and E_m by a linear read-out of the motion
 labels (`motion`), which is thrown away after training.
+
+`identity_encoder` null takes the known codes of the targets instead of E_i's, so that this stage
+can start beside stage 2; resume it with the encoder's path then.
 """
 
 import time
@@ -31,7 +34,7 @@ from train import checkpoint
 from train.augment import augment
 from train.heads.dataset import HeadsDataset
 from train.heads.labels import mirror, mirror_table
-from train.inversion import code_statistics, load_generator
+from train.inversion import known_w, load_generator
 from train.loop import DTYPES, Log, batches, learning_rate, read_config, save_sheet, update_ema
 
 
@@ -96,9 +99,13 @@ def main(argv: list[str] | None = None) -> None:
     coded = load_generator(config["generator"], data)
     generator = coded.generator
     n_styles, style_dim = generator.n_styles, generator.config.style_dim
-    encoder = load_encoder(config["identity_encoder"], n_styles, style_dim)
-    spread = code_statistics(coded, data)[1]
-    codes = cached_codes(out / "codes.safetensors", encoder, generator, data, config, dtype)
+    known = known_w(coded, data)
+    spread = known.std(dim=0)
+    if config["identity_encoder"]:
+        encoder = load_encoder(config["identity_encoder"], n_styles, style_dim)
+        codes = cached_codes(out / "codes.safetensors", encoder, generator, data, config, dtype)
+    else:
+        codes = generator.broadcast(known)
 
     numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
     model = Transfer(MotionConfig(n_styles, style_dim, **numbers))

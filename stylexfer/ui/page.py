@@ -27,7 +27,12 @@ CSS = """
 .clip-input button[aria-label^="Trim"] { display: none; }
 .clip-result .meta-text { display: none !important; }
 #people, #people .grid-wrap { min-height: 0 !important; height: auto !important; }
-#people .grid-container { padding-top: 0 !important; }
+#people .grid-container {
+  padding-top: 0 !important;
+  grid-template-columns: repeat(4, minmax(0, 1fr)) !important;
+}
+#people .gallery-item { min-width: 0; }
+#people .caption-label { padding: 1px 5px; font-size: 11px; }
 .account { min-height: 1.6em; }
 """
 
@@ -52,12 +57,13 @@ def build_page(engine: Engine) -> gr.Blocks:
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR)) as page:
         visitor = gr.State(Visitor())
         gr.Markdown(texts.INTRO.format(note=_about(engine)))
+        # With ids, so that a screen reader knows which panel a tab opens.
         with gr.Tabs():
-            with gr.Tab(texts.PICTURE_TAB):
+            with gr.Tab(texts.PICTURE_TAB, elem_id="picture"):
                 picture_tab(engine, visitor)
-            with gr.Tab(texts.CLIP_TAB):
+            with gr.Tab(texts.CLIP_TAB, elem_id="video"):
                 video_tab(engine, visitor)
-            with gr.Tab(texts.RANDOM_TAB) as tab:
+            with gr.Tab(texts.RANDOM_TAB, elem_id="random") as tab:
                 random_tab(engine, visitor, tab)
         # Outside a Space there is nothing to duplicate.
         gr.DuplicateButton(texts.DUPLICATE, visible=get_space() is not None)

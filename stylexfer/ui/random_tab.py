@@ -65,9 +65,9 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
             pose, expression = strengths()
         with gr.Column(min_width=320), gr.Tabs():
             chosen = [person, truncation, pose, expression]
-            with gr.Tab(texts.WITH_PICTURE):
+            with gr.Tab(texts.WITH_PICTURE, elem_id="with-picture"):
                 _with_picture(engine, visitor, chosen)
-            with gr.Tab(texts.WITH_CLIP):
+            with gr.Tab(texts.WITH_CLIP, elem_id="with-clip"):
                 _with_clip(engine, visitor, chosen)
 
     @guarded

@@ -53,7 +53,7 @@ ANIMATE = "Animate"
 ANIMATE_WITH_PICTURE = "Animate with this picture"
 ANIMATE_WITH_CLIP = "Animate with this clip"
 STOP = "Stop"
-SHOW_PEOPLE = "Show eight people"
+SHOW_PEOPLE = "Show eight"
 NEXT_PEOPLE = "Next eight"
 
 # outputs

@@ -81,6 +81,15 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path):
     assert checkpoint.load(tmp_path / "none.pt") is None
 
 
+def test_transfer_starts_on_known_codes_and_goes_on_with_the_encoder(trained, tmp_path):
+    out = tmp_path / "transfer"
+    run("transfer", trained, "--set", "identity_encoder=null", "--set", "steps=5", out=out)
+    assert not (out / "codes.safetensors").exists()
+    run("transfer", trained, "--set", "steps=10", out=out)
+    assert (out / "codes.safetensors").exists()
+    assert checkpoint.load(out / "checkpoint.pt")["step"] == 10
+
+
 def test_an_unknown_setting_is_refused(stage_configs, capsys):
     with pytest.raises(SystemExit):
         run("generator", stage_configs, "--set", "learning_rat=1")

@@ -14,6 +14,13 @@ def engine() -> Engine:
     return Engine(FaceTransfer(tiny_pack(), device="cpu"))
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The page copies its examples when it is built, and makes a folder of its own."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr("gradio.routes.DEFAULT_TEMP_DIR", str(tmp_path))
+
+
 def test_examples_are_there_and_may_be_shown():
     sources = (FOLDER / "SOURCES.md").read_text()
     for rows in (picture_rows(), clip_rows(), driver_rows(), driving_clip_rows()):

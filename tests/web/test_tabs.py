@@ -122,6 +122,8 @@ def test_phone(app, browser):
         page.goto(app.url)
         for tab in ("Picture", "Video", "Random person"):
             open_tab(page, tab)
+            if tab == "Random person":
+                page.locator("#people img").nth(7).wait_for()
             page.wait_for_timeout(200)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, (scheme, tab)
         context.close()

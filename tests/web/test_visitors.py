@@ -1,5 +1,6 @@
 """Many visitors, good and bad, at the page and at its endpoints."""
 
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,6 +65,12 @@ def test_bad_uploads(app, page, bad_pictures, clips):
     press(page, "Transfer")
     assert address(page, "#picture-result img")
     assert "Traceback" not in app.log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def downloads(tmp_path, monkeypatch) -> None:
+    """gradio_client leaves an empty folder in the temporary directory for each file it fetches."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def _client(app, folder: Path) -> Client:

@@ -10,7 +10,11 @@ from tests.web.conftest import PATIENCE
 
 
 def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
+    """Open a tab and wait until it is the one that is shown, so that no label is seen twice."""
+    tab = page.get_by_role("tab", name=name)
+    tab.click()
+    expect(tab).to_have_attribute("aria-selected", "true")
+    expect(page.locator(f"[id='{tab.get_attribute('aria-controls')}']")).to_be_visible()
 
 
 def upload(page: Page, label: str, path: Path) -> None:
