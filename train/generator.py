@@ -73,7 +73,8 @@ def coded_generator(config: dict, data: HeadsDataset) -> CodedGenerator:
 def fold_gaussian(model: CodedGenerator, data: HeadsDataset, samples: int = 10_000) -> Generator:
     """A plain Generator for which z ~ N(0, I) has the mean and covariance of the learned z.
 
-    Of the motion in them only `MOTION_SPREAD` of its deviations. u = mu + L z is folded into the first mapping layer; `latent_avg` is the mean w of normal z.
+    Of the motion in them only `MOTION_SPREAD` of its deviations. u = mu + L z is folded into the
+    first mapping layer; `latent_avg` is the mean w of normal z.
     """
     generator = copy.deepcopy(model.generator)
     motion = torch.from_numpy(data.motion)
