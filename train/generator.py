@@ -171,8 +171,7 @@ def main(argv: list[str] | None = None) -> None:
         save_sheet(out / f"sheet_{step:06d}.png", [batch["picture"][:n], drawn])
 
     log = Log(out, config["log_every"])
-    begun = time.monotonic()
-    step = start
+    begun, done = time.monotonic(), start
     for step, batch in enumerate(batches(make, config["seed"], start, steps), start):
         batch = {
             k: v.to(accelerator.device) if isinstance(v, Tensor) else v for k, v in batch.items()
@@ -195,12 +194,13 @@ def main(argv: list[str] | None = None) -> None:
         optimizer.zero_grad(set_to_none=True)
         update_ema(ema, accelerator.unwrap_model(model), config["ema"], step)
         log(step, len(picture) * world, loss=loss, l1=l1, edges=edges, lpips=distance)
-        if (step + 1) % config["save_every"] == 0:
-            save(step + 1)
-            sheet(step + 1, batch)
+        done = step + 1
+        if done % config["save_every"] == 0:
+            save(done)
+            sheet(done, batch)
         if config["max_minutes"] and time.monotonic() - begun > 60 * config["max_minutes"]:
             break
-    save(step + 1)
+    save(done)
     if accelerator.is_main_process:
         generator = fold_gaussian(ema.cpu(), reference)
         torch.save(

@@ -19,7 +19,7 @@ from stylexfer.metrics.perceptual import load_lpips
 from stylexfer.networks import IRSEConfig, ReStyleConfig, ReStyleEncoder
 from train import checkpoint
 from train.augment import augment
-from train.generator import CodedGenerator, coded_generator
+from train.generator import CodedGenerator, coded_generator, phase_at
 from train.heads.dataset import HeadsDataset
 from train.loop import DTYPES, Log, batches, learning_rate, read_config, save_sheet, update_ema
 from train.losses import focus_map, pyramid_l1
@@ -132,13 +132,9 @@ def main(argv: list[str] | None = None) -> None:
             checkpoint.save(out / "checkpoint.pt", state)
 
     log = Log(out, config["log_every"])
-    begun, step = time.monotonic(), start
+    begun, done = time.monotonic(), start
     for step, batch in enumerate(batches(make, config["seed"], start, steps), start):
-        done = 0
-        for phase in phases:
-            done += phase["steps"]
-            if step < done:
-                break
+        phase = phase_at(phases, step)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config["lr"], step, steps)
         w = batch["w"].to(device)
@@ -176,15 +172,16 @@ def main(argv: list[str] | None = None) -> None:
         optimizer.zero_grad(set_to_none=True)
         update_ema(ema, accelerator.unwrap_model(model), config["ema"], step)
         log(step, len(w) * world, **terms)
-        if (step + 1) % config["save_every"] == 0:
-            save(step + 1)
+        done = step + 1
+        if done % config["save_every"] == 0:
+            save(done)
             with torch.no_grad():
                 rows = [seen[half - 4 : half + 4], clean[half - 4 : half + 4]]
                 rows.append(generator(code[half - 4 : half + 4], dtype=dtype).clamp(-1, 1))
-            save_sheet(out / f"sheet_{step + 1:06d}.png", rows)
+            save_sheet(out / f"sheet_{done:06d}.png", rows)
         if config["max_minutes"] and time.monotonic() - begun > 60 * config["max_minutes"]:
             break
-    save(step + 1)
+    save(done)
     accelerator.end_training()
 
 

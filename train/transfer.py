@@ -173,7 +173,7 @@ def main(argv: list[str] | None = None) -> None:
             checkpoint.save(out / "checkpoint.pt", state)
 
     log = Log(out, config["log_every"])
-    begun, step = time.monotonic(), start
+    begun, done = time.monotonic(), start
     for step, batch in enumerate(batches(make, config["seed"], start, steps), start):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config["lr"], step, steps) * group["scale"]
@@ -201,16 +201,17 @@ def main(argv: list[str] | None = None) -> None:
         optimizer.zero_grad(set_to_none=True)
         update_ema(ema, accelerator.unwrap_model(model), config["ema"], step)
         log(step, len(seen) * world, **terms)
-        if (step + 1) % config["save_every"] == 0:
-            save(step + 1)
+        done = step + 1
+        if done % config["save_every"] == 0:
+            save(done)
             few = slice(len(seen) - 8, len(seen))  # cross-reenactment
             with torch.no_grad():
                 rows = [seen[few], generator(identity[few], dtype=dtype)]
                 rows += [generator(code[few], dtype=dtype), generator(goal[few], dtype=dtype)]
-            save_sheet(out / f"sheet_{step + 1:06d}.png", [r.clamp(-1, 1) for r in rows])
+            save_sheet(out / f"sheet_{done:06d}.png", [r.clamp(-1, 1) for r in rows])
         if config["max_minutes"] and time.monotonic() - begun > 60 * config["max_minutes"]:
             break
-    save(step + 1)
+    save(done)
     accelerator.end_training()
 
 
