@@ -10,6 +10,9 @@ import os
 # Before Gradio is imported: it reads these then. Nothing here may need or call the network.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Before torch is: visitors share the cores, and threads that spin while they wait starve them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 try:
     import spaces  # on ZeroGPU it has to come before torch
