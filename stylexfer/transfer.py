@@ -208,11 +208,9 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         crops = self._driving_crops(frames, fps, steadiness)
         with torch.inference_mode():
             own = identity.motion.to(self.device)
-            base = self.pack.mapper.identity_term(identity.code.to(self.device))
-            rest = base + self.pack.mapper.motion_term(own)
-        strength = torch.full((1, rest.shape[1], 1), float(expression), device=self.device)
-        strength[:, : self.pack.coarse_rows] = float(pose)
-        first = None
+            rest = self.pack.mapper.identity_term(identity.code.to(self.device))
+            rest = rest + self.pack.mapper.motion_term(own)
+        first = None if relative else own  # the motion that a frame's is compared with
         last = rest
         seen = False
         while batch := list(islice(crops, batch_size)):
@@ -220,11 +218,9 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
             with torch.inference_mode():
                 if found:
                     motion = self.motion_codes(found)
-                    if relative:
-                        first = motion[:1] if first is None else first
-                        motion = own + (motion - first)
-                    codes = base + self.pack.mapper.motion_term(motion)
-                    codes = iter((rest + strength * (codes - rest)).split(1))
+                    first = motion[:1] if first is None else first
+                    change = self._scaled_change(motion - first, pose, expression)
+                    codes = iter((rest + change).split(1))
                 rows = []
                 for crop in batch:
                     last = last if crop is None else next(codes)
@@ -238,6 +234,20 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
                 "No face was found in the driving frames: use a clip in which one face is seen "
                 "from the front, well lit and at least 80 pixels wide."
             )
+
+    def _scaled_change(self, motion: Tensor, pose: float, expression: float) -> Tensor:
+        """What a change of motion does to the code of an identity, `[B, n_styles, style_dim]`.
+
+        M is linear, so it is B times the change. Of that the pose's part is scaled by one strength
+        and the rest by the other: the part that `pose_split` finds, else the coarse rows.
+        """
+        whole = self.pack.mapper.motion_term(motion)
+        if self.pack.pose_split is not None:
+            part = self.pack.pose_split(motion)
+        else:
+            part = whole.clone()
+            part[:, self.pack.coarse_rows :] = 0
+        return pose * part + expression * (whole - part)
 
     def _driving_crops(self, frames, fps, steadiness) -> Iterator[np.ndarray | None]:
         side = self.pack.motion_encoder.config.input_size

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from stylexfer.errors import NoFaceFound, TooManyFaces
+from stylexfer.networks import PoseSplit
 from stylexfer.transfer import FaceTransfer, Identity, to_pictures, to_tensor
 from tests.tiny import tiny_pack
 
@@ -136,6 +137,22 @@ def test_pose_scales_coarse_rows_and_expression_the_others(model, hopper, monkey
     torch.testing.assert_close(coarse[:, rows:], still[:, rows:])
     torch.testing.assert_close(coarse[:, :rows], both[:, :rows])
     assert not torch.allclose(both, still)
+
+
+def test_a_pose_split_keeps_pose_and_expression_apart(model, hopper, monkeypatch):
+    """With a split that finds the whole change along one direction of motion, and nothing else."""
+    split = PoseSplit(*model.pack.mapper.shape)
+    moved = model.motion_codes([result.driving for result in model.animate(hopper, driver(1))])
+    change = (moved - hopper.motion).flatten()
+    split.readout[0] = change / change.square().sum()
+    split.basis[:, 0] = model.pack.mapper.motion_term(moved - hopper.motion).flatten()
+    monkeypatch.setattr(model, "pack", dataclasses.replace(model.pack, pose_split=split))
+    (still,) = images(model.animate(hopper, driver(1), pose=0))
+    (posed,) = images(model.animate(hopper, driver(1), expression=0))
+    (both,) = images(model.animate(hopper, driver(1)))
+    assert near(still, rest(model, hopper))
+    assert near(posed, both)
+    assert not near(both, still)
 
 
 def test_relative_motion_starts_at_the_identitys_own(model, hopper):

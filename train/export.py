@@ -1,12 +1,13 @@
 """The checkpoints of the three stages as one pack.
 
-python -m train.export --runs runs --out checkpoints/default --name heads-128
+python -m train.export --runs runs --out checkpoints/default --name default
 """
 
 import argparse
 import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from stylexfer.networks import (
@@ -16,16 +17,49 @@ from stylexfer.networks import (
     Mapper,
     MotionConfig,
     MotionEncoder,
+    PoseSplit,
 )
 from stylexfer.packs import Pack, save_pack
 from train import checkpoint
+from train.heads.dataset import HeadsDataset
 from train.transfer import load_encoder
 
-ORIGIN = "trained by train/{stage}.py on rendered heads made from CC0 assets; no real person"
+ORIGIN = "made by train/{stage}.py from rendered heads made from CC0 assets; no real person"
 LICENCE = "CC0-1.0 assets, weights under Apache-2.0"
 
 
-def export(runs: Path, name: str, version: str, coarse_rows: int, description: str) -> Pack:
+def fit_pose_split(
+    motion_encoder: MotionEncoder, mapper: Mapper, data: HeadsDataset, samples: int = 3000
+) -> PoseSplit:
+    """The linear maps that tell head pose from expression, by ridge regression over the corpus.
+
+    readout: from motion codes to yaw, pitch and roll. basis: from pose, gaze and coefficients to
+    M's output, of which the pose's columns are kept, so that what goes with an expression stays
+    with the expression.
+    """
+    order = np.random.default_rng(0).permutation(len(data))[:samples]
+    with torch.inference_mode():
+        codes = [
+            motion_encoder(data.pictures(part))
+            for part in np.array_split(order, len(order) // 32 + 1)
+        ]
+        moved = mapper.motion_term(torch.cat(codes)).flatten(1).double()
+    codes = torch.cat(codes).flatten(1).double()
+    labels = torch.from_numpy(data.motion[order]).double()
+
+    def ridge(x, y, weight):
+        x, y = x - x.mean(dim=0), y - y.mean(dim=0)
+        gram = x.t() @ x
+        gram += weight * gram.diagonal().mean() * torch.eye(len(gram), dtype=x.dtype)
+        return torch.linalg.solve(gram, x.t() @ y).t()
+
+    split = PoseSplit(*mapper.shape)
+    split.readout.copy_(ridge(codes, labels[:, :3], 1e-3))
+    split.basis.copy_(ridge(labels, moved, 1e-3)[:, :3])
+    return split
+
+
+def export(runs: Path, name: str, version: str, description: str) -> Pack:
     """The pack of the EMA weights in `runs/{generator,inversion,transfer}`."""
     drawn = torch.load(runs / "generator" / "generator.pt", weights_only=True)
     generator = Generator(GeneratorConfig(**drawn["config"]))
@@ -40,11 +74,15 @@ def export(runs: Path, name: str, version: str, coarse_rows: int, description: s
     for prefix, module in (("motion_encoder.", motion_encoder), ("mapper.", mapper)):
         state = {k[len(prefix) :]: v for k, v in saved["ema"].items() if k.startswith(prefix)}
         module.load_state_dict(state)
+        module.eval().requires_grad_(False)
+    data = HeadsDataset(saved["config"]["data"], saved["config"]["size"])
+    pose_split = fit_pose_split(motion_encoder, mapper, data)
     stages = {
         "generator": "generator",
         "identity_encoder": "inversion",
         "motion_encoder": "transfer",
         "mapper": "transfer",
+        "pose_split": "export",
     }
     info = {
         "name": name,
@@ -52,9 +90,8 @@ def export(runs: Path, name: str, version: str, coarse_rows: int, description: s
         "description": description,
         "licence": LICENCE,
         "origin": {k: ORIGIN.format(stage=v) for k, v in stages.items()},
-        "coarse_rows": coarse_rows,
     }
-    return Pack(generator, encoder, motion_encoder, mapper, info)
+    return Pack(generator, encoder, motion_encoder, mapper, pose_split, info)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -64,11 +101,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", default="0")
     parser.add_argument("--description", default="")
-    parser.add_argument(
-        "--coarse-rows", type=int, default=4, help="W+ rows that the pose strength scales"
-    )
     args = parser.parse_args(argv)
-    pack = export(args.runs, args.name, args.version, args.coarse_rows, args.description)
+    pack = export(args.runs, args.name, args.version, args.description)
     save_pack(pack, args.out)
     size = sum(f.stat().st_size for f in args.out.glob("*.safetensors"))
     print(f"{args.out}: {size / 1e6:.1f} MB")

@@ -8,7 +8,7 @@ from stylexfer.networks.encoders import (
     restyle,
 )
 from stylexfer.networks.irse import IRSE, IRSEConfig
-from stylexfer.networks.mapper import Mapper
+from stylexfer.networks.mapper import Mapper, PoseSplit
 from stylexfer.networks.stylegan2 import Generator, GeneratorConfig, ffhq_channels
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Mapper",
     "MotionConfig",
     "MotionEncoder",
+    "PoseSplit",
     "ReStyleConfig",
     "ReStyleEncoder",
     "ffhq_channels",

@@ -1,4 +1,5 @@
-"""M of the paper (section 3.1): one fully connected layer on the two concatenated codes."""
+"""M of the paper (section 3.1): one fully connected layer on the two concatenated codes; and, beyond
+the paper, what part of a change of motion is head pose."""
 
 import torch
 from torch import Tensor, nn
@@ -33,3 +34,23 @@ class Mapper(nn.Module):
     def forward(self, identity: Tensor, motion: Tensor) -> Tensor:
         out = self.linear(torch.cat([identity.flatten(1), motion.flatten(1)], dim=1))
         return out.unflatten(1, self.shape)
+
+
+class PoseSplit(nn.Module):
+    """The head pose's part of a change of motion: a linear map of rank 3 (yaw, pitch, roll).
+
+    `readout` `[3, n_styles * style_dim]` reads the change of pose from a change of the motion code;
+    `basis` `[n_styles * style_dim, 3]` is how M's output changes with it. Fitted by
+    `train.controls` on a corpus with known motion; a pack may lack it.
+    """
+
+    def __init__(self, n_styles: int, style_dim: int):
+        super().__init__()
+        self.shape = (n_styles, style_dim)
+        width = n_styles * style_dim
+        self.register_buffer("readout", torch.zeros(3, width))
+        self.register_buffer("basis", torch.zeros(width, 3))
+
+    def forward(self, change: Tensor) -> Tensor:
+        """Change of the motion code -> its pose part in W+, both `[B, n_styles, style_dim]`."""
+        return (change.flatten(1) @ self.readout.t() @ self.basis.t()).unflatten(1, self.shape)

@@ -20,6 +20,7 @@ from stylexfer.networks import (
     Mapper,
     MotionConfig,
     MotionEncoder,
+    PoseSplit,
     ReStyleConfig,
     ReStyleEncoder,
 )
@@ -34,14 +35,16 @@ COMPONENTS = ("generator", "identity_encoder", "motion_encoder", "mapper")
 class Pack:
     """The four networks of the method (fp32, on the CPU, in eval mode) and what they are.
 
-    `info` is the manifest less its file table: name, version, description, licence, and
-    `coarse_rows`, the number of W+ rows that the pose strength scales (the rest: expression).
+    `pose_split` tells pose from expression for the two strengths; without it, the first
+    `coarse_rows` rows of a W+ code count as pose. `info` is the manifest less its file table: name,
+    version, description, licence, `coarse_rows`.
     """
 
     generator: Generator
     identity_encoder: ReStyleEncoder
     motion_encoder: MotionEncoder
     mapper: Mapper
+    pose_split: PoseSplit | None = None
     info: dict = field(default_factory=dict)
 
     @property
@@ -49,7 +52,8 @@ class Pack:
         return int(self.info.get("coarse_rows", 4))
 
     def networks(self) -> dict[str, nn.Module]:
-        return {name: getattr(self, name) for name in COMPONENTS}
+        parts = {name: getattr(self, name) for name in (*COMPONENTS, "pose_split")}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 def resolve_pack(name: str | Path) -> Path | None:
@@ -70,6 +74,7 @@ def architecture(pack: Pack) -> dict:
         "identity_encoder": asdict(pack.identity_encoder.config),
         "motion_encoder": asdict(pack.motion_encoder.config),
         "mapper": {"n_styles": n_styles, "style_dim": style_dim},
+        "pose_split": pack.pose_split is not None,
     }
 
 
@@ -86,6 +91,8 @@ def build(numbers: Mapping) -> dict[str, nn.Module]:
             "motion_encoder": MotionEncoder(encoder(MotionConfig, numbers["motion_encoder"])),
             "mapper": Mapper(**numbers["mapper"]),
         }
+        if numbers.get("pose_split"):
+            networks["pose_split"] = PoseSplit(**numbers["mapper"])
     except (KeyError, TypeError, ValueError) as problem:
         raise PackMismatch(
             f"The pack's architecture is not one this version knows ({problem}): update stylexfer, "
@@ -186,6 +193,8 @@ def load_pack(folder: str | Path) -> Pack:
     networks = build(manifest["architecture"])
     for name, network in networks.items():
         path = folder / f"{name}.safetensors"
+        if path.name not in manifest["files"]:  # then nobody has checked it
+            raise PackMismatch(f"{folder / MANIFEST} does not list {path.name}: fetch it again.")
         try:
             state = load_file(path)
         except (SafetensorError, OSError) as problem:
