@@ -109,6 +109,8 @@ def test_ctrl_c_keeps_what_there_is(files, tmp_path):
     process = start(
         *("animate", "--pack", files / "pack", "--identity", PHOTO),
         *("--driving", long, "-o", tmp_path / "out.mp4"),
+        # a test run started in the background has Ctrl-C ignored, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 60
     while not list(tmp_path.glob(".stylexfer-*/.*.part.mp4")):  # it has begun to write
