@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from stylexfer.networks import (
     Generator,
@@ -94,6 +95,17 @@ def export(runs: Path, name: str, version: str, description: str) -> Pack:
     return Pack(generator, encoder, motion_encoder, mapper, pose_split, info)
 
 
+def save_continuation(runs: Path, path: Path) -> None:
+    """What a pack lacks for training to go on from it: the corpus's codes, the first mapping layer
+    before the Gaussian was folded in, and the read-out of the motion labels."""
+    generator = checkpoint.load(runs / "generator" / "checkpoint.pt")["ema"]
+    transfer = checkpoint.load(runs / "transfer" / "checkpoint.pt")["ema"]
+    kept = ("identity_codes.", "clip_codes.", "generator.style.1.")
+    state = {k: v for k, v in generator.items() if k.startswith(kept)}
+    state |= {k: v for k, v in transfer.items() if k.startswith("readout.")}
+    save_file({k: v.half().contiguous() for k, v in state.items()}, path)
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="train.export")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the three run folders")
@@ -104,6 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     pack = export(args.runs, args.name, args.version, args.description)
     save_pack(pack, args.out)
+    save_continuation(args.runs, args.out / "training.safetensors")
     size = sum(f.stat().st_size for f in args.out.glob("*.safetensors"))
     print(f"{args.out}: {size / 1e6:.1f} MB")
 
