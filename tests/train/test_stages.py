@@ -6,10 +6,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from stylexfer.packs import load_pack
 from stylexfer.transfer import FaceTransfer
-from train import checkpoint, export
+from train import checkpoint, curves, export
+from train.heads.dataset import HeadsDataset
+from train.inversion import known_w, load_generator
 
 
 def run(stage, folder, *options, out=None):
@@ -63,10 +66,20 @@ def test_the_export_is_a_pack_that_animates(trained, tmp_path):
     assert np.array_equal(person.inversion, again.inversion)
 
 
-def test_normal_z_has_the_statistics_of_the_learned_codes(trained):
-    """The folded Gaussian: w of normal z has the mean of w over the corpus."""
-    pack_generator = torch.load(trained / "generator" / "generator.pt", weights_only=True)
-    assert torch.isfinite(pack_generator["state"]["latent_avg"]).all()
+def test_normal_z_has_the_mean_of_the_learned_codes(trained, corpus):
+    """The folded Gaussian: `latent_avg`, of normal z, is near the mean w of the corpus."""
+    folded = torch.load(trained / "generator" / "generator.pt", weights_only=True)["state"]
+    data = HeadsDataset(corpus, 32)
+    known = known_w(load_generator(trained / "generator" / "checkpoint.pt", data), data)
+    off = (folded["latent_avg"] - known.mean(dim=0)).abs() / known.std(dim=0)
+    assert off.mean() < 0.5
+
+
+def test_the_curves_are_drawn(trained, tmp_path):
+    curves.main(["--runs", str(trained), "--out", str(tmp_path / "curves.png")])
+    picture = np.asarray(Image.open(tmp_path / "curves.png"))
+    assert picture.shape[1] == 3 * curves.WIDTH
+    assert len(np.unique(picture)) > 10
 
 
 def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path):
