@@ -196,7 +196,7 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         expression: float = 1.0,
         relative: bool = False,
         steadiness: float = 0.5,
-        batch_size: int = 4,
+        batch_size: int = 8,
     ) -> Iterator[Animated]:
         """Drive `identity` with `frames` (uint8 `[H, W, 3]`); one result a frame, in order.
 

@@ -34,3 +34,20 @@ def load(path: str | Path) -> dict | None:
             "no checkpoint could be read; remove them to start anew: " + "; ".join(problems)
         )
     return None
+
+
+def save_stage(path: str | Path, step: int, model, ema, optimizer, config: dict) -> None:
+    """What a stage needs to go on after `step` steps; batches follow from (seed, step)."""
+    parts = {"model": model, "ema": ema, "optimizer": optimizer}
+    state = {name: part.state_dict() for name, part in parts.items()}
+    save(path, {"step": step, "config": config, **state})
+
+
+def resume_stage(path: str | Path, model, ema, optimizer) -> int:
+    """Load what `save_stage` wrote, if anything; returns the step to go on from."""
+    state = load(path)
+    if state is None:
+        return 0
+    for name, part in (("model", model), ("ema", ema), ("optimizer", optimizer)):
+        part.load_state_dict(state[name])
+    return state["step"]

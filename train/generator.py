@@ -123,13 +123,7 @@ def main(argv: list[str] | None = None) -> None:
         betas=(0.9, 0.99),
     )
     lpips = load_lpips().to(accelerator.device) if weights["lpips"] else None
-    start = 0
-    saved = checkpoint.load(out / "checkpoint.pt")
-    if saved:
-        model.load_state_dict(saved["model"])
-        ema.load_state_dict(saved["ema"])
-        optimizer.load_state_dict(saved["optimizer"])
-        start = saved["step"]
+    start = checkpoint.resume_stage(out / "checkpoint.pt", model, ema, optimizer)
     ema.to(accelerator.device)
     model, optimizer = accelerator.prepare(model, optimizer)
     run = torch.compile(model) if config["compile"] else model
@@ -153,14 +147,8 @@ def main(argv: list[str] | None = None) -> None:
 
     def save(step):
         if accelerator.is_main_process:
-            state = {
-                "step": step,
-                "model": accelerator.unwrap_model(model).state_dict(),
-                "ema": ema.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "config": config,
-            }
-            checkpoint.save(out / "checkpoint.pt", state)
+            bare = accelerator.unwrap_model(model)
+            checkpoint.save_stage(out / "checkpoint.pt", step, bare, ema, optimizer, config)
 
     def sheet(step, batch):
         n = min(8, len(batch["picture"]))

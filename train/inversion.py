@@ -84,14 +84,9 @@ def main(argv: list[str] | None = None) -> None:
     ema.requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters(), lr=config["lr"], betas=(0.9, 0.99))
     lpips = load_lpips().to(accelerator.device) if weights["lpips"] else None
-    start, phases = 0, config["phases"]
+    phases = config["phases"]
     steps = sum(p["steps"] for p in phases)
-    saved = checkpoint.load(out / "checkpoint.pt")
-    if saved:
-        model.load_state_dict(saved["model"])
-        ema.load_state_dict(saved["ema"])
-        optimizer.load_state_dict(saved["optimizer"])
-        start = saved["step"]
+    start = checkpoint.resume_stage(out / "checkpoint.pt", model, ema, optimizer)
     device = accelerator.device
     for frozen in (coded, ema):
         frozen.to(device)
@@ -122,14 +117,8 @@ def main(argv: list[str] | None = None) -> None:
 
     def save(step):
         if accelerator.is_main_process:
-            state = {
-                "step": step,
-                "model": accelerator.unwrap_model(model).state_dict(),
-                "ema": ema.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "config": config,
-            }
-            checkpoint.save(out / "checkpoint.pt", state)
+            bare = accelerator.unwrap_model(model)
+            checkpoint.save_stage(out / "checkpoint.pt", step, bare, ema, optimizer, config)
 
     log = Log(out, config["log_every"])
     begun, done = time.monotonic(), start

@@ -123,13 +123,8 @@ def main(argv: list[str] | None = None) -> None:
         betas=(0.9, 0.99),
     )
     lpips = load_lpips().to(accelerator.device) if weights["lpips"] else None
-    start, steps = 0, config["steps"]
-    saved = checkpoint.load(out / "checkpoint.pt")
-    if saved:
-        model.load_state_dict(saved["model"])
-        ema.load_state_dict(saved["ema"])
-        optimizer.load_state_dict(saved["optimizer"])
-        start = saved["step"]
+    steps = config["steps"]
+    start = checkpoint.resume_stage(out / "checkpoint.pt", model, ema, optimizer)
     device = accelerator.device
     for frozen in (coded, ema):
         frozen.to(device)
@@ -163,14 +158,8 @@ def main(argv: list[str] | None = None) -> None:
 
     def save(step):
         if accelerator.is_main_process:
-            state = {
-                "step": step,
-                "model": accelerator.unwrap_model(model).state_dict(),
-                "ema": ema.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "config": config,
-            }
-            checkpoint.save(out / "checkpoint.pt", state)
+            bare = accelerator.unwrap_model(model)
+            checkpoint.save_stage(out / "checkpoint.pt", step, bare, ema, optimizer, config)
 
     log = Log(out, config["log_every"])
     begun, done = time.monotonic(), start
