@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from train.heads.expressions import mirror_order
+
 MIRRORED_ANGLES = (0, 2, 3)  # yaw, roll, gaze to the side: they change sign
 
 
@@ -11,18 +13,9 @@ def mirror_table(actions: list[str]) -> tuple[Tensor, Tensor]:
 
     Order of the numbers: yaw, pitch, roll, gaze x, gaze y, then the coefficients `actions`.
     """
-    place = {name: i for i, name in enumerate(actions)}
-    order = list(range(5))
-    for name in actions:
-        twin = name
-        if name.endswith("Left"):
-            twin = name.removesuffix("Left") + "Right"
-        elif name.endswith("Right"):
-            twin = name.removesuffix("Right") + "Left"
-        order.append(5 + place[twin])
     sign = torch.ones(57)
     sign[list(MIRRORED_ANGLES)] = -1
-    return torch.tensor(order), sign
+    return torch.cat([torch.arange(5), 5 + torch.from_numpy(mirror_order(actions))]), sign
 
 
 def mirror(motion: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
