@@ -19,7 +19,9 @@ try:
 except ImportError:
     spaces = None
 
-from stylexfer.transfer import FaceTransfer
+from stylexfer.baseline import load_model
+from stylexfer.errors import StylexferError
+from stylexfer.packs import default_pack
 from stylexfer.ui import CSS, Engine, build_page, page_theme
 
 
@@ -27,8 +29,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--pack",
-        default=os.environ.get("STYLEXFER_PACK", "default"),
-        help="a name in checkpoints/, a folder, or a Hub id; also $STYLEXFER_PACK",
+        default=default_pack(),
+        help="a name in checkpoints/, a folder, or a Hub id (user/pack@COMMIT); also $STYLEXFER_PACK",
     )
     parser.add_argument(
         "--port", type=int, help="also $GRADIO_SERVER_PORT; else the first free one"
@@ -43,7 +45,10 @@ def on_gpu(function, seconds):
 
 # At module level, because a Space may import this file and look for `demo`.
 options = parse(None if __name__ == "__main__" else [])
-demo = build_page(Engine(FaceTransfer.from_pretrained(options.pack), on_gpu))
+try:
+    demo = build_page(Engine(load_model(options.pack), on_gpu))
+except StylexferError as problem:  # no such pack, say: one line, no traceback
+    raise SystemExit(f"stylexfer: {problem}") from None
 
 if __name__ == "__main__":
     demo.launch(

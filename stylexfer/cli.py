@@ -14,22 +14,34 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from stylexfer import __version__
-from stylexfer.errors import PackNotFound, StylexferError
-from stylexfer.faces.composite import paste_back
+from stylexfer.baseline import load_model
+from stylexfer.errors import StylexferError
+from stylexfer.layouts import arranger, beside
 from stylexfer.media import Mark, VideoWriter, open_picture, probe, read_frames, save_picture
-from stylexfer.packs import resolve_pack, verify_pack
-from stylexfer.packs.pack import read_manifest
-from stylexfer.transfer import Animated, FaceTransfer, Identity
+from stylexfer.packs import default_pack
+from stylexfer.packs.command import add_pack_commands
+from stylexfer.packs.pack import METHODS
+from stylexfer.transfer import FaceTransfer, Identity
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 RANDOM = "random:"
 
 # The limits of `probe` guard a public page; here people open their own files on their own machine.
 NO_LIMITS = {"max_bytes": sys.maxsize, "max_seconds": 1e6}
+
+
+# Of `animate`; the released code has no such choices.
+DEFAULTS = {
+    "pose": 1.0,
+    "expression": 1.0,
+    "relative": False,
+    "steadiness": 0.5,
+    "output": "face",
+    "method": None,
+}
 
 
 def fraction(text: str) -> float:
@@ -66,14 +78,19 @@ def output_path(text: str, endings: Sequence[str], inputs: Sequence[str] = ()) -
     return path
 
 
-def load_model(args: argparse.Namespace) -> FaceTransfer:
+def open_model(args: argparse.Namespace, faithful: bool = False) -> FaceTransfer:
     """The pack on the device that were asked for. StylexferError."""
     if args.device is not None:
         try:
             torch.empty(1, device=args.device)
         except (RuntimeError, AssertionError, NotImplementedError) as problem:
             raise StylexferError(f"No device {args.device!r} here: take cpu.") from problem
-    return FaceTransfer.from_pretrained(args.pack, device=args.device)
+    return load_model(args.pack, args.method, device=args.device, faithful=faithful)
+
+
+def truncation(args: argparse.Namespace, model: FaceTransfer) -> float:
+    """Of random identities; the released code has none."""
+    return args.truncation if args.truncation is not None else 1.0 if model.faithful else 0.7
 
 
 def load_identity(
@@ -83,38 +100,13 @@ def load_identity(
     if args.identity.startswith(RANDOM):
         text = args.identity.removeprefix(RANDOM)
         try:
-            return model.random_identity(seed(text), args.truncation), None
+            return model.random_identity(seed(text), truncation(args, model)), None
         except ValueError as problem:
             raise StylexferError(f"{text!r} is no seed: write {RANDOM}7, say.") from problem
     picture = open_picture(args.identity)
     if args.which is not None and args.which < 1:
         raise StylexferError("--which counts from 1, the largest face.")
     return model.identify(picture, args.which and args.which - 1), picture
-
-
-def beside(*pictures: np.ndarray) -> np.ndarray:
-    """Square pictures uint8 [S, S, 3] of any sizes in a row, all as large as the largest."""
-    side = max(picture.shape[0] for picture in pictures)
-    kernel = Image.Resampling.BICUBIC  # resizing to the same size copies
-    return np.hstack(
-        [np.asarray(Image.fromarray(p).resize((side, side), kernel)) for p in pictures]
-    )
-
-
-def arranger(
-    kind: str, identity: Identity, picture: np.ndarray | None
-) -> Callable[[Animated], np.ndarray]:
-    """What `--output` asks for, as a function of one result. StylexferError."""
-    if kind == "face":
-        return lambda result: result.image
-    if kind == "pasted":
-        if picture is None:
-            raise StylexferError("A random identity has no picture: take --output face.")
-        return lambda result: paste_back(picture, identity.quad, result.image)
-    black = np.zeros_like(identity.crop)
-    return lambda result: beside(
-        identity.crop, black if result.driving is None else result.driving, result.image
-    )
 
 
 def animate_clip(driving: str, output: Path, run: Callable, mark: Mark) -> int:
@@ -159,9 +151,13 @@ def animate(args: argparse.Namespace) -> int:
         raise StylexferError(
             f"The driver is a picture: give an output that ends in {', '.join(PICTURES)}."
         )
-    model = load_model(args)
+    if args.faithful and any(getattr(args, name) != value for name, value in DEFAULTS.items()):
+        raise StylexferError(
+            f"--faithful is the released code's inference: leave out --{', --'.join(DEFAULTS)}."
+        )
+    model = open_model(args, args.faithful)
     identity, picture = load_identity(model, args)
-    arrange = arranger(args.output, identity, picture)
+    arrange = arranger(args.output, identity, picture, args.faithful)
     mark = Mark.COMPOSITE if args.output == "pasted" else Mark.GENERATED
 
     def run(frames: Iterable[np.ndarray], fps: float) -> Iterator[tuple[np.ndarray, bool]]:
@@ -187,8 +183,8 @@ def animate(args: argparse.Namespace) -> int:
 def random(args: argparse.Namespace) -> int:
     """People who do not exist, several on one sheet."""
     output = output_path(args.output_file, PICTURES)
-    model = load_model(args)
-    people = [model.random_identity(number, args.truncation).crop for number in args.seed]
+    model = open_model(args)
+    people = [model.random_identity(k, truncation(args, model)).crop for k in args.seed]
     columns = math.ceil(math.sqrt(len(people)))
     people += [np.zeros_like(people[0])] * (-len(people) % columns)
     rows = [beside(*people[i : i + columns]) for i in range(0, len(people), columns)]
@@ -200,25 +196,9 @@ def random(args: argparse.Namespace) -> int:
 def invert(args: argparse.Namespace) -> int:
     """The aligned crop beside what the identity encoder makes of it."""
     output = output_path(args.output_file, PICTURES, (args.identity,))
-    identity, _ = load_identity(load_model(args), args)
+    identity, _ = load_identity(open_model(args), args)
     save_picture(output, beside(identity.crop, identity.inversion))
     print(output)
-    return 0
-
-
-def pack(args: argparse.Namespace) -> int:
-    """Show or verify a pack."""
-    folder = resolve_pack(args.folder)
-    if folder is None:
-        raise PackNotFound(f"There is no pack at {args.folder}: give its folder or its name.")
-    manifest = verify_pack(folder) if args.verify else read_manifest(folder)
-    for key in ("name", "version", "description", "licence"):
-        print(f"{key:12} {manifest.get(key, '')}")
-    print(f"{'size':12} {manifest['architecture']['generator']['size']} px")
-    for name, facts in manifest["files"].items():
-        print(f"{name:32} {facts['bytes'] / 1e6:7.2f} MB  {facts['sha256'][:16]}")
-    if args.verify:
-        print(f"{folder}: every file is as it was made")
     return 0
 
 
@@ -231,11 +211,18 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--pack", default="default", help="name, folder or Hub id (%(default)s)")
-    model.add_argument("--device", help="cpu, cuda, mps (the GPU if there is one)")
     model.add_argument(
-        "--truncation", type=fraction, default=0.7, help="of random identities, 0 to 1 (0.7)"
+        "--pack",
+        default=default_pack(),
+        help="name, folder or Hub id, user/pack@COMMIT to pin it; also $STYLEXFER_PACK (%(default)s)",
     )
+    model.add_argument(
+        "--method",
+        choices=METHODS,
+        help="transfer (the paper's, where the pack has it) or a baseline by latent arithmetic",
+    )
+    model.add_argument("--device", help="cpu, cuda, mps (the GPU if there is one)")
+    model.add_argument("--truncation", type=fraction, help="of random identities, 0 to 1 (0.7)")
     target = argparse.ArgumentParser(add_help=False)
     target.add_argument(
         "--identity", required=True, metavar="PICTURE", help="the person; or random:SEED"
@@ -252,21 +239,23 @@ def parser() -> argparse.ArgumentParser:
         "--driving", required=True, metavar="CLIP", help="gives pose and expression; or a picture"
     )
     output(command, ".mp4, or a picture if the driver is one")
-    command.add_argument("--pose", type=float, default=1.0, help="strength, 0 the identity's (1)")
-    command.add_argument("--expression", type=float, default=1.0, help="strength, the same (1)")
+    command.add_argument("--pose", type=float, help="strength, 0 the identity's (1)")
+    command.add_argument("--expression", type=float, help="strength, the same (1)")
     command.add_argument(
         "--relative", action="store_true", help="add the driver's change since its first face"
     )
-    command.add_argument(
-        "--steadiness", type=fraction, default=0.5, help="of the driver's crop, 0 to 1 (0.5)"
-    )
+    command.add_argument("--steadiness", type=fraction, help="of the driver's crop, 0 to 1 (0.5)")
     command.add_argument(
         "--output",
         choices=("face", "side-by-side", "pasted"),
-        default="face",
         help="the face; identity, driver and face; or put back into the identity's picture",
     )
-    command.set_defaults(run=animate)
+    command.add_argument(
+        "--faithful",
+        action="store_true",
+        help="as the paper's released code (noise off): each frame aligned alone, fp32, cropped",
+    )
+    command.set_defaults(run=animate, **DEFAULTS)
 
     command = commands.add_parser("random", parents=[model], help=random.__doc__)
     command.add_argument("--seed", type=seed, nargs="+", required=True, metavar="S")
@@ -277,12 +266,7 @@ def parser() -> argparse.ArgumentParser:
     output(command, "a picture")
     command.set_defaults(run=invert)
 
-    command = commands.add_parser("pack", help=pack.__doc__)
-    actions = command.add_subparsers(required=True, metavar="show | verify")
-    for name, about in (("show", "what is in it"), ("verify", "and check every file's sha256")):
-        action = actions.add_parser(name, help=about)
-        action.add_argument("folder", help="folder or name")
-        action.set_defaults(run=pack, verify=name == "verify")
+    add_pack_commands(commands)
     return top
 
 

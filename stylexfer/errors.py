@@ -35,3 +35,11 @@ class PackMismatch(StylexferError):
 
 class PackNotFound(StylexferError):
     """No pack under this name, path or Hub id."""
+
+
+class HubRefused(StylexferError):
+    """The Hub did not take what was pushed: no token, no rights, no connection."""
+
+
+class TermsNotAccepted(StylexferError):
+    """Weights whose terms nobody has accepted."""

@@ -176,6 +176,37 @@ def test_invert(run, files):
     assert run("invert --pack pack --identity two.png --which 2 -o second.png")[0] == 0
 
 
+def test_methods(run, files):
+    command = "animate --pack pack --identity PHOTO --driving clip.mp4"
+    assert run(f"{command} --method transfer -o t.mp4")[0] == 0
+    assert run(f"{command} -o d.mp4")[0] == 0
+    assert run(f"{command} --method psp -o p.mp4")[0] == 0
+    assert (files / "t.mp4").read_bytes() == (files / "d.mp4").read_bytes()
+    assert (files / "t.mp4").read_bytes() != (files / "p.mp4").read_bytes()
+    code, _, stderr = run(f"{command} --method e4e -o e.mp4")
+    assert code == 2
+    assert "transfer, psp" in stderr
+
+
+def test_faithful(run, files):
+    """The rows that the released demo shows, and none of the controls it does not have."""
+    command = f"animate --pack pack --identity random:4 --driving {OTHER} --faithful"
+    assert run(f"{command} -o f.png")[0] == 0
+    assert open_picture(files / "f.png").shape == (26, 32, 3)
+    for option in ("--pose 0.5", "--relative", "--output side-by-side", "--method psp"):
+        code, _, stderr = run(f"{command} {option} -o g.png")
+        assert (code, stderr.count("\n")) == (2, 1)
+        assert "--faithful is the released code's inference" in stderr
+
+
+def test_the_variable_chooses_the_pack(run, monkeypatch):
+    monkeypatch.setenv("STYLEXFER_PACK", "pack")
+    assert run("random --seed 7 -o v.png")[0] == 0
+    monkeypatch.setenv("STYLEXFER_PACK", "no/pack")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert "no/pack" in run("random --seed 7 -o v.png")[2]
+
+
 def test_pack(run, files):
     code, shown, _ = run("pack show pack")
     assert code == 0

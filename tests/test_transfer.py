@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 
 from stylexfer.errors import NoFaceFound, TooManyFaces
-from stylexfer.networks import PoseSplit
-from stylexfer.transfer import FaceTransfer, Identity, to_pictures, to_tensor
+from stylexfer.faces.align import align
+from stylexfer.faces.detect import first_face
+from stylexfer.networks import PoseSplit, restyle
+from stylexfer.tensors import to_pictures, to_tensor
+from stylexfer.transfer import FaceTransfer, Identity
 from tests.tiny import tiny_pack
 
 PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
@@ -259,6 +262,42 @@ def test_random_identities(model):
             model.random_identity(1, truncation)
     moved = images(model.animate(first, driver(2)))
     assert moved.shape == (2, 32, 32, 3)
+
+
+def test_faithful_is_the_released_inference(model):
+    """Each picture by itself: first face of dlib at twice the size, FFHQ at 1024 of 4096, PIL's
+    bilinear, all of ReStyle's steps, M(identity, motion), constant noise, bytes cut off."""
+    faithful = FaceTransfer(model.pack, device="cpu", dtype=torch.bfloat16, faithful=True)
+    assert faithful.dtype == torch.float32
+    target, source = photo(HOPPER), driver(1)[0]
+
+    def cut(picture: np.ndarray) -> Image.Image:
+        return Image.fromarray(align(picture, first_face(picture).landmarks, 1024, 4096))
+
+    def tensor(picture: Image.Image) -> torch.Tensor:
+        small = picture.resize((32, 32), Image.Resampling.BILINEAR)
+        return (torch.from_numpy(np.array(small)).permute(2, 0, 1)[None] / 255 - 0.5) / 0.5
+
+    pack = model.pack
+    code = restyle(pack.identity_encoder, pack.generator, tensor(cut(target)))[-1]
+    expected = pack.generator(pack.mapper(code, pack.motion_encoder(tensor(cut(source)))))
+    identity = faithful.identify(target)
+    assert identity.crop.shape == (1024, 1024, 3)
+    torch.testing.assert_close(identity.code, code)
+    results = list(faithful.animate(identity, [source, BLANK, source]))
+    assert near(results[0].image, to_pictures(expected)[0])
+    assert not results[1].face
+    assert np.array_equal(results[0].image, results[2].image)  # no track, no smoothing
+    with pytest.raises(NoFaceFound):
+        faithful.identify(BLANK)
+
+
+def test_a_pack_loaded_for_bf16_computes_in_fp32_too(model, hopper):
+    low = tiny_pack()
+    low.motion_encoder.bfloat16()
+    low.identity_encoder.bfloat16()
+    single = FaceTransfer(low, device="cpu", dtype=torch.float32)
+    assert single.identify(photo(HOPPER)).code.dtype == torch.float32
 
 
 def test_bytes_and_tensors():

@@ -3,25 +3,39 @@
 from stylexfer.networks.encoders import (
     MotionConfig,
     MotionEncoder,
+    OnePassConfig,
+    OnePassEncoder,
     ReStyleConfig,
     ReStyleEncoder,
     restyle,
 )
+from stylexfer.networks.headpose import HeadPose, HeadPoseConfig, head_pose_view
 from stylexfer.networks.irse import IRSE, IRSEConfig
 from stylexfer.networks.mapper import Mapper, PoseSplit
+from stylexfer.networks.perceptual import LPIPS
+from stylexfer.networks.recognition import Recognition, RecognitionConfig, recognition_view
 from stylexfer.networks.stylegan2 import Generator, GeneratorConfig, ffhq_channels
 
 __all__ = [
     "IRSE",
+    "LPIPS",
     "Generator",
     "GeneratorConfig",
+    "HeadPose",
+    "HeadPoseConfig",
     "IRSEConfig",
     "Mapper",
     "MotionConfig",
     "MotionEncoder",
+    "OnePassConfig",
+    "OnePassEncoder",
     "PoseSplit",
     "ReStyleConfig",
     "ReStyleEncoder",
+    "Recognition",
+    "RecognitionConfig",
     "ffhq_channels",
+    "head_pose_view",
+    "recognition_view",
     "restyle",
 ]

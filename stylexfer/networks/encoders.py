@@ -1,7 +1,9 @@
-"""The two encoders of the paper (section 3.1): motion (E_m) and identity (E_i, ReStyle).
+"""The two encoders of the paper (section 3.1), motion (E_m) and identity (E_i, ReStyle), and the
+one-pass encoders of its baselines.
 
 E_m has the layout of pSp's `BackboneEncoderUsingLastLayerIntoWPlus`, as in the paper's released
-code; E_i is ReStyle's `BackboneEncoder` (pSp) or `ProgressiveBackboneEncoder` (e4e).
+code; E_i is ReStyle's `BackboneEncoder` (pSp) or `ProgressiveBackboneEncoder` (e4e); one pass is
+pSp's `GradualStyleEncoder` or e4e's `Encoder4Editing`.
 """
 
 from dataclasses import dataclass, field
@@ -75,10 +77,19 @@ class StyleHead(nn.Module):
         return self.linear(self.convs(x).flatten(1).float())
 
 
-class ReStyleEncoder(IRSE):
-    """One refinement step: (image, current reconstruction) -> change of the code.
+def style_rows(outputs: Tensor, heads: Literal["psp", "e4e"]) -> Tensor:
+    """Outputs of the heads -> rows, both `[B, n_styles, style_dim]`.
 
-    pSp: row k = head_k(f). e4e: row 0 = head_0(f), row k = head_0(f) + head_k(f).
+    pSp: row k = head_k. e4e: row 0 = head_0, row k = head_0 + head_k (its inference stage).
+    """
+    if heads == "psp":
+        return outputs
+    return torch.cat([outputs[:, :1], outputs[:, :1] + outputs[:, 1:]], dim=1)
+
+
+class ReStyleEncoder(IRSE):
+    """One refinement step: (image, current reconstruction) -> change of the code (`style_rows`).
+
     `latent_avg` `[n_styles, style_dim]` is the code it starts from.
     """
 
@@ -96,9 +107,7 @@ class ReStyleEncoder(IRSE):
         """Both `[B, 3, input_size, input_size]` -> `[B, n_styles, style_dim]`."""
         features = self.features(torch.cat([image, reconstruction], dim=1))
         rows = torch.stack([head(features) for head in self.styles], dim=1)
-        if self.config.heads == "psp":
-            return rows
-        return torch.cat([rows[:, :1], rows[:, :1] + rows[:, 1:]], dim=1)
+        return style_rows(rows, self.config.heads)
 
     def feedback(self, images: Tensor) -> Tensor:
         """Decoded images of any larger size, averaged down to the input size (ReStyle's pool)."""
@@ -129,3 +138,53 @@ def restyle(
             code = code + encoder(images, picture).float()
         codes.append(code)
     return codes
+
+
+@dataclass(frozen=True)
+class OnePassConfig:
+    n_styles: int = 18
+    style_dim: int = 512
+    input_size: int = 256
+    heads: Literal["psp", "e4e"] = "psp"
+    coarse: int = 3  # the first rows, read from the last map
+    middle: int = 7  # rows before this one are read from the map before; the others from p1
+    trunk: IRSEConfig = field(default_factory=IRSEConfig)
+
+
+class OnePassEncoder(IRSE):
+    """pSp or e4e: aligned picture `[B, 3, input_size, input_size]` -> W+ `[B, n_styles, style_dim]`.
+
+    A feature pyramid on the trunk's last three stages c1, c2, c3: p2 = up(c3) + latlayer1(c2),
+    p1 = up(p2) + latlayer2(c1). Heads 0-2 read c3, 3-6 p2, the others p1; `style_rows` makes rows
+    of them, and `latent_avg` `[n_styles, style_dim]` is added (zeros where the original adds none).
+    """
+
+    def __init__(self, config: OnePassConfig):
+        super().__init__(config.trunk)
+        self.config = config
+        c1, c2, c3 = config.trunk.widths[-3:]
+        spatial = config.input_size // config.trunk.stride
+        self.styles = nn.ModuleList(
+            StyleHead(c3, config.style_dim, spatial * 2 ** self.level(k))
+            for k in range(config.n_styles)
+        )
+        self.latlayer1 = nn.Conv2d(c2, c3, 1)
+        self.latlayer2 = nn.Conv2d(c1, c3, 1)
+        self.register_buffer("latent_avg", torch.zeros(config.n_styles, config.style_dim))
+
+    def level(self, row: int) -> int:
+        """Which map a row is read from: 0 c3, 1 p2, 2 p1."""
+        return (row >= self.config.coarse) + (row >= self.config.middle)
+
+    def forward(self, images: Tensor) -> Tensor:
+        c1, c2, c3 = self.pyramid(images)[-3:]
+        p2 = _upsampled(c3, c2) + self.latlayer1(c2)
+        p1 = _upsampled(p2, c1) + self.latlayer2(c1)
+        maps = (c3, p2, p1)
+        rows = torch.stack([head(maps[self.level(k)]) for k, head in enumerate(self.styles)], dim=1)
+        return style_rows(rows, self.config.heads) + self.latent_avg
+
+
+def _upsampled(x: Tensor, like: Tensor) -> Tensor:
+    """To the side of `like`, bilinear with aligned corners (pSp's `_upsample_add`)."""
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=True)

@@ -85,8 +85,19 @@ class IRSE(nn.Module):
                 units.append(Unit(width, out, 2 if i == 0 else 1, config.se_reduction))
                 width = out
         self.body = nn.Sequential(*units)
+        self.stage_depths = config.depths
 
     def features(self, x: Tensor) -> Tensor:
         """Last map `[B, widths[-1], H/stride, W/stride]` of images `[B, in_channels, H, W]`."""
         x = x.contiguous(memory_format=torch.channels_last)
         return self.body(self.input_layer(x))
+
+    def pyramid(self, x: Tensor) -> list[Tensor]:
+        """The last map of every stage, `[B, widths[k], H / 2^(k+1), W / 2^(k+1)]`, widest first."""
+        x = self.input_layer(x.contiguous(memory_format=torch.channels_last))
+        maps, first = [], 0
+        for depth in self.stage_depths:
+            x = self.body[first : first + depth](x)
+            maps.append(x)
+            first += depth
+        return maps

@@ -4,6 +4,20 @@ the paper, what part of a change of motion is head pose."""
 import torch
 from torch import Tensor, nn
 
+_SLICE = 512  # rows of a weight that are converted at once
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`nn.functional.linear` in the precision of x, fp32, also where the weight is held in bf16.
+
+    M has 170 M weights at 1024 px: converted as a whole they would be as large as all else.
+    """
+    if weight.dtype == x.dtype:
+        return nn.functional.linear(x, weight, bias)
+    rows = [nn.functional.linear(x, part.to(x.dtype)) for part in weight.split(_SLICE)]
+    out = torch.cat(rows, dim=-1)
+    return out if bias is None else out + bias
+
 
 class Mapper(nn.Module):
     """M(i, m) = A i + B m + b on flattened W+ codes, identity first (as in the released code).
@@ -22,17 +36,18 @@ class Mapper(nn.Module):
         """A i + b, `[B, n_styles, style_dim]`."""
         width = self.shape[0] * self.shape[1]
         weight = self.linear.weight[:, :width]
-        out = nn.functional.linear(identity.flatten(1), weight, self.linear.bias)
+        out = _linear(identity.flatten(1), weight, self.linear.bias)
         return out.unflatten(1, self.shape)
 
     def motion_term(self, motion: Tensor) -> Tensor:
         """B m, `[B, n_styles, style_dim]`."""
         width = self.shape[0] * self.shape[1]
-        out = nn.functional.linear(motion.flatten(1), self.linear.weight[:, width:])
+        out = _linear(motion.flatten(1), self.linear.weight[:, width:])
         return out.unflatten(1, self.shape)
 
     def forward(self, identity: Tensor, motion: Tensor) -> Tensor:
-        out = self.linear(torch.cat([identity.flatten(1), motion.flatten(1)], dim=1))
+        codes = torch.cat([identity.flatten(1), motion.flatten(1)], dim=1)
+        out = _linear(codes, self.linear.weight, self.linear.bias)
         return out.unflatten(1, self.shape)
 
 
@@ -41,7 +56,7 @@ class PoseSplit(nn.Module):
 
     `readout` `[3, n_styles * style_dim]` reads the change of pose from a change of the motion code;
     `basis` `[n_styles * style_dim, 3]` is how M's output changes with it. Fitted by
-    `train.controls` on a corpus with known motion; a pack may lack it.
+    `train.export` on a corpus with known motion; a pack may lack it.
     """
 
     def __init__(self, n_styles: int, style_dim: int):

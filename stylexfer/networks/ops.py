@@ -41,7 +41,8 @@ class EqualLinear(nn.Module):
         activate: bool = False,
     ):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_dim, in_dim) / lr_mul)
+        # in place: `randn / lr_mul` on the meta device imports torch._dynamo, which takes 2 s
+        self.weight = nn.Parameter(torch.randn(out_dim, in_dim).div_(lr_mul))
         self.bias = nn.Parameter(torch.full((out_dim,), float(bias_init)))
         self.scale = lr_mul / math.sqrt(in_dim)
         self.lr_mul = lr_mul
@@ -54,8 +55,8 @@ class EqualLinear(nn.Module):
 
 def blur_kernel(gain: float = 4.0) -> Tensor:
     """The [1, 3, 3, 1] binomial filter as `[4, 4]`, summing to `gain` (4 after upsampling by 2)."""
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    return torch.outer(row, row) / 64.0 * gain
+    row = (1.0, 3.0, 3.0, 1.0)
+    return torch.tensor([[a * b / 64.0 * gain for a in row] for b in row])
 
 
 class Blur(nn.Module):

@@ -34,6 +34,7 @@ class GeneratorConfig:
     z_dim: int = 512  # width of z
     n_mlp: int = 8  # layers of the mapping network
     lr_mlp: float = 0.01  # its run-time weight multiplier
+    conv_clamp: float | None = None  # limit of activations and RGB; NVIDIA's fp16 trainings: 256
 
     def __post_init__(self):
         object.__setattr__(self, "channels", tuple(self.channels))
@@ -81,8 +82,16 @@ class ActivationBias(nn.Module):
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, noise, bias, activation: `[B, in, r, r] -> [B, out, r or 2r, ..]`."""
 
-    def __init__(self, in_channels: int, out_channels: int, style_dim: int, upsample: bool = False):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        style_dim: int,
+        upsample: bool = False,
+        clamp: float | None = None,
+    ):
         super().__init__()
+        self.clamp = clamp
         self.conv = ModulatedConv(in_channels, out_channels, 3, style_dim, upsample=upsample)
         self.noise = NoiseInjection()
         self.activate = ActivationBias(out_channels)
@@ -94,14 +103,17 @@ class StyledConv(nn.Module):
         shift = SQRT2 * (self.noise.weight * noise + self.activate.bias[:, None, None])
         x = self.conv.convolve(x, styles)
         x = torch.addcmul(shift.to(x.dtype), x, gain[:, :, None, None])
-        return F.leaky_relu(x, 0.2)
+        return _clamped(F.leaky_relu(x, 0.2), self.clamp)
 
 
 class ToRGB(nn.Module):
     """1x1 modulated convolution without demodulation, added to the upsampled skip, in fp32."""
 
-    def __init__(self, in_channels: int, style_dim: int, upsample: bool = True):
+    def __init__(
+        self, in_channels: int, style_dim: int, upsample: bool = True, clamp: float | None = None
+    ):
         super().__init__()
+        self.clamp = clamp
         self.conv = ModulatedConv(in_channels, 3, 1, style_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         if upsample:
@@ -115,7 +127,13 @@ class ToRGB(nn.Module):
         pixels = x.permute(0, 2, 3, 1).reshape(b, height * width, c)
         rgb = torch.matmul(pixels, weight.transpose(1, 2).to(x.dtype)).float()
         rgb = rgb.reshape(b, height, width, 3).permute(0, 3, 1, 2) + self.bias
+        rgb = _clamped(rgb, self.clamp)
         return rgb if skip is None else rgb + self.upsample(skip)
+
+
+def _clamped(x: Tensor, limit: float | None) -> Tensor:
+    """NVIDIA's `conv_clamp`: after bias, activation and its gain."""
+    return x if limit is None else x.clamp(-limit, limit)
 
 
 class Generator(nn.Module):
@@ -124,24 +142,24 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.config = config
-        style_dim, channels = config.style_dim, config.channels
+        style_dim, channels, clamp = config.style_dim, config.channels, config.conv_clamp
         widths = [config.z_dim] + [style_dim] * config.n_mlp
         self.style = nn.Sequential(
             PixelNorm(),
             *(EqualLinear(a, b, lr_mul=config.lr_mlp, activate=True) for a, b in pairwise(widths)),
         )
         self.input = ConstantInput(channels[0])
-        self.conv1 = StyledConv(channels[0], channels[0], style_dim)
-        self.to_rgb1 = ToRGB(channels[0], style_dim, upsample=False)
+        self.conv1 = StyledConv(channels[0], channels[0], style_dim, clamp=clamp)
+        self.to_rgb1 = ToRGB(channels[0], style_dim, upsample=False, clamp=clamp)
         self.convs = nn.ModuleList()
         self.to_rgbs = nn.ModuleList()
         self.noises = nn.Module()
         self.noises.register_buffer("noise_0", torch.randn(1, 1, 4, 4))
         for level, (a, b) in enumerate(pairwise(channels)):
             side = 8 * 2**level
-            self.convs.append(StyledConv(a, b, style_dim, upsample=True))
-            self.convs.append(StyledConv(b, b, style_dim))
-            self.to_rgbs.append(ToRGB(b, style_dim))
+            self.convs.append(StyledConv(a, b, style_dim, upsample=True, clamp=clamp))
+            self.convs.append(StyledConv(b, b, style_dim, clamp=clamp))
+            self.to_rgbs.append(ToRGB(b, style_dim, clamp=clamp))
             for k in (2 * level + 1, 2 * level + 2):
                 self.noises.register_buffer(f"noise_{k}", torch.randn(1, 1, side, side))
         self.register_buffer("latent_avg", torch.zeros(style_dim))

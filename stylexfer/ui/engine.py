@@ -67,6 +67,7 @@ class Engine:
         self.model = model
         self.size = model.size
         self.info = model.pack.info
+        self.method = model.method
         self.identify: Callable[[np.ndarray], Identity] = on_gpu(model.identify, _SHORT)
         self.random_identity: Callable[[int, float], Identity] = on_gpu(
             model.random_identity, _SHORT

@@ -13,7 +13,18 @@ DEFAULT_PACK = (
     "This is version 0: {size} × {size} pixels and soft. It was trained on rendered heads, "
     "so no real person's face is in it."
 )
-OTHER_PACK = "The pack in use is `{pack}`, {size} × {size} pixels."
+OTHER_PACK = "The pack in use is `{pack}`, {size} × {size} pixels. {method}"
+METHODS = {
+    "transfer": "The method is the paper's.",
+    "psp": (
+        "It has no motion encoder, so the method is the paper's baseline, pSp latent arithmetic: "
+        "a picture as the driver gives its pose, and a clip its expression too."
+    ),
+    "e4e": (
+        "It has no motion encoder, so the method is the paper's baseline, e4e latent arithmetic: "
+        "a picture as the driver gives its pose, and a clip its expression too."
+    ),
+}
 
 DUPLICATE = "Duplicate this Space"
 

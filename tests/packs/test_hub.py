@@ -1,101 +1,44 @@
-"""`from_pretrained`, `save_pretrained`, and a Hub of our own on localhost."""
+"""`from_pretrained`, `save_pretrained`, pull and push, and a Hub of our own on localhost."""
 
-import hashlib
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file
 
-from stylexfer.errors import PackMismatch, PackNotFound
-from stylexfer.packs import save_pack
+from stylexfer.baseline import load_model
+from stylexfer.errors import HubRefused, PackMismatch, PackNotFound
+from stylexfer.packs import save_pack, verify_pack
+from stylexfer.packs.hub import fetch, pull, push
 from stylexfer.transfer import FaceTransfer
+from tests.hub_server import folder_files, running_hub
 from tests.tiny import tiny_pack
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub(ThreadingHTTPServer):
-    """Enough of the Hub's protocol for one model, user/pack, kept in `folder`."""
-
-    daemon_threads = True
-
-    def __init__(self, folder: Path):
-        super().__init__(("127.0.0.1", 0), HubRequest)
-        self.folder = folder
-        self.cut = None  # a file whose connection breaks half way
-        self.asked: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, request, client_address) -> None:
-        """A client that hangs up is none of our business."""
-
-
-class HubRequest(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        path = self.path.split("?")[0]
-        if path.startswith("/api/models/user/pack"):
-            names = [file.name for file in self.server.folder.iterdir()]
-            if "/tree/" in path:
-                answer = [
-                    {"type": "file", "path": name, "oid": "0", "size": self._size(name)}
-                    for name in names
-                ]
-            else:
-                siblings = [{"rfilename": name} for name in names]
-                answer = {"id": "user/pack", "sha": COMMIT, "siblings": siblings}
-            self._send(json.dumps(answer).encode(), {"Content-Type": "application/json"})
-        elif path.startswith("/user/pack/resolve/") and self._file(path).is_file():
-            content = self._file(path).read_bytes()
-            headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
-            self._send(content, headers, cut=self._file(path).name == self.server.cut)
-        else:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    do_HEAD = do_GET
-
-    def _file(self, path: str) -> Path:
-        return self.server.folder / path.rsplit("/", 1)[1]
-
-    def _size(self, name: str) -> int:
-        return (self.server.folder / name).stat().st_size
-
-    def _send(self, content: bytes, headers: dict[str, str], cut: bool = False) -> None:
-        self.send_response(200)
-        for name, value in (headers | {"Content-Length": str(len(content))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content[: len(content) // 2] if cut else content)
-
-    def log_message(self, *_) -> None:
-        pass
+TOKEN = {"token": "hf_writer"}
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    save_pack(tiny_pack(), tmp_path / "remote")
-    (tmp_path / "remote" / "evil.py").write_text("raise SystemExit")
-    server = Hub(tmp_path / "remote")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def folder(tmp_path) -> Path:
+    save_pack(tiny_pack(), tmp_path / "local")
+    return tmp_path / "local"
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path, folder):
+    """Holds the tiny pack as user/pack, beside a file that no pack has."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with running_hub(monkeypatch) as server:
+        server.commit("user/pack", folder_files(folder) | {"evil.py": b"raise SystemExit"})
+        yield server
+
+
+def load(name: str = "user/pack", **options) -> FaceTransfer:
+    return FaceTransfer.from_pretrained(name, dtype=torch.float32, **options)
 
 
 def same(a: FaceTransfer, b: FaceTransfer) -> bool:
@@ -103,12 +46,17 @@ def same(a: FaceTransfer, b: FaceTransfer) -> bool:
     return np.array_equal(people[0].inversion, people[1].inversion)
 
 
+def cached(hub, name: str) -> Path:
+    (path,) = Path(huggingface_hub.constants.HF_HUB_CACHE).glob(f"*/snapshots/*/{name}")
+    return path
+
+
 def test_save_and_load(tmp_path, caplog):
     first = FaceTransfer(tiny_pack(), device="cpu", dtype=torch.float32)
     first.save_pretrained(tmp_path / "one")
-    second = FaceTransfer.from_pretrained(tmp_path / "one", device="cpu", dtype=torch.float32)
+    second = load(tmp_path / "one", device="cpu")
     second.save_pretrained(tmp_path / "two")
-    third = FaceTransfer.from_pretrained(tmp_path / "two", dtype=torch.float32)
+    third = load(tmp_path / "two")
     assert second.pack.info == first.pack.info
     assert same(second, third)  # the first was not yet rounded to half precision
     for path in (tmp_path / "one").iterdir():
@@ -121,22 +69,12 @@ def test_save_and_load(tmp_path, caplog):
     assert "stylegan2" in card.data.tags
 
 
-def test_push_to_hub_uploads_the_pack(monkeypatch):
-    sent = {}
-
-    class Api:
-        def __init__(self, token=None):
-            pass
-
-        def create_repo(self, repo_id, **_):
-            return type("Url", (), {"repo_id": repo_id})
-
-        def upload_folder(self, folder_path, **_):
-            sent.update({p.name: p.stat().st_size for p in Path(folder_path).iterdir()})
-
-    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
-    FaceTransfer(tiny_pack(), device="cpu").push_to_hub("user/pack")
+def test_push_to_hub_uploads_the_pack(hub):
+    model = FaceTransfer(tiny_pack(), device="cpu", dtype=torch.float32)
+    model.push_to_hub("user/other", **TOKEN)
+    sent = hub.at("user/other", "main")[1]
     assert {"pack.json", "README.md", "generator.safetensors", "mapper.safetensors"} <= set(sent)
+    assert same(load("user/other"), load("user/pack"))
 
 
 @pytest.mark.parametrize(
@@ -150,39 +88,197 @@ def test_no_pack_and_no_network(name, monkeypatch, tmp_path):
     assert time.perf_counter() - start < 2
 
 
-def test_download(hub, tmp_path):
-    options = {"endpoint": hub.url, "cache_dir": tmp_path / "cache", "dtype": torch.float32}
-    ours = FaceTransfer.from_pretrained(hub.folder, dtype=torch.float32)
-    assert same(ours, FaceTransfer.from_pretrained("user/pack", **options))
+def test_no_network_and_no_cache_says_what_to_do(hub):
+    hub.server_close()
+    with pytest.raises(PackNotFound, match=r"pack pull user/pack --out DIR"):
+        load(local_files_only=True)
+
+
+def test_download_and_again_without_a_network(hub, folder):
+    ours = load(folder)
+    assert same(ours, load())
     assert any("mapper.safetensors" in path for path in hub.asked)
-    assert not any("evil" in path and "resolve" in path for path in hub.asked)
-    # the second time from the cache, even where there is no network
+    assert not any("evil" in path for path in hub.asked)
     hub.asked.clear()
-    FaceTransfer.from_pretrained("user/pack", local_files_only=True, **options)
+    load(local_files_only=True)
     assert not hub.asked
+    hub.shutdown()
+    hub.server_close()  # nobody told it that there is no network
+    assert same(ours, load())
 
 
-def test_unknown_id(hub, tmp_path):
+def test_a_revision_is_pinned(hub, folder):
+    old = hub.at("user/pack", "main")[0]
+    save_pack(tiny_pack(seed=1), folder)
+    new = hub.commit("user/pack", folder_files(folder))
+    assert not same(load(f"user/pack@{old}"), load())
+    assert same(load(f"user/pack@{old}"), load(revision=old))
+    assert same(load(f"user/pack@{new}"), load(folder))
+    with pytest.raises(PackNotFound, match="no revision 'v9'"):
+        load("user/pack@v9")
+
+
+def test_all_files_are_of_one_commit(hub, folder, monkeypatch):
+    """A push between two downloads must not mix two packs."""
+    save_pack(tiny_pack(seed=1), folder)
+    other = folder_files(folder)
+    old = hub.at("user/pack", "main")[0]
+
+    class Watch(list):
+        def append(self, path: str) -> None:
+            if "generator" in path:
+                hub.commit("user/pack", other)
+
+    monkeypatch.setattr(hub, "asked", Watch())
+    assert fetch("user/pack").name == old
+
+
+def test_only_what_a_method_needs_is_fetched(hub):
+    assert load_model("user/pack", "psp", dtype=torch.float32).method == "psp"
+    assert not any("mapper" in path for path in hub.asked)
+    fetch("user/pack")
+    assert any("mapper" in path for path in hub.asked)
+
+
+def test_unknown_id(hub):
     with pytest.raises(PackNotFound, match="someone/else"):
-        FaceTransfer.from_pretrained("someone/else", endpoint=hub.url, cache_dir=tmp_path / "cache")
+        load("someone/else")
+    hub.commit("user/empty", {"README.md": b""})
+    with pytest.raises(PackNotFound, match=r"holds no pack\.json"):
+        load("user/empty")
 
 
-def test_a_cut_connection_leaves_no_half_file_in_use(hub, tmp_path):
-    options = {"endpoint": hub.url, "cache_dir": tmp_path / "cache", "dtype": torch.float32}
-    hub.cut = "generator.safetensors"
-    with pytest.raises((PackNotFound, PackMismatch)):
-        FaceTransfer.from_pretrained("user/pack", **options)
-    with pytest.raises((PackNotFound, PackMismatch)):  # nor is what came used later on
-        FaceTransfer.from_pretrained("user/pack", local_files_only=True, **options)
-    hub.cut = None
-    ours = FaceTransfer.from_pretrained(hub.folder, dtype=torch.float32)
-    assert same(ours, FaceTransfer.from_pretrained("user/pack", **options))
+def test_a_cut_download_goes_on_where_it_was(hub, folder):
+    hub.cuts["generator.safetensors"] = 2
+    assert same(load(), load(folder))
+    size = (folder / "generator.safetensors").stat().st_size
+    starts = [int(asked[6:-1]) for asked in hub.ranges]
+    assert len(starts) == 2
+    assert size // 2 - 1024 <= starts[0] < starts[1] < size
 
 
-def test_a_pack_that_was_changed_on_the_hub_is_refused(hub, tmp_path):
-    path = hub.folder / "mapper.safetensors"
-    content = bytearray(path.read_bytes())
+def test_a_download_that_never_ends_leaves_no_half_file_in_use(hub, folder, monkeypatch):
+    monkeypatch.setattr("stylexfer.packs.hub.ATTEMPTS", 1)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 2**24)  # no progress
+    hub.cuts["generator.safetensors"] = 1000
+    with pytest.raises(PackNotFound, match="run this again"):
+        load()
+    with pytest.raises(PackNotFound):  # nor is what came used later on
+        load(local_files_only=True)
+    hub.cuts.clear()
+    assert same(load(), load(folder))
+
+
+def test_an_overloaded_hub_is_asked_again(hub, folder, monkeypatch):
+    monkeypatch.setattr("stylexfer.packs.hub._PAUSE", 0)
+    hub.overloads = 1
+    assert same(load(), load(folder))
+
+
+def test_a_damaged_download_is_fetched_again(hub, folder):
+    hub.damage["mapper.safetensors"] = 1
+    assert same(load(), load(folder))
+    gets = [path for path in hub.asked if path.startswith("GET") and "mapper" in path]
+    assert len(gets) == 2
+
+
+def test_a_damaged_cache_is_mended(hub, folder):
+    load()
+    path = cached(hub, "mapper.safetensors").resolve()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(PackMismatch, match="damaged"):
+        load(local_files_only=True)
+    assert same(load(), load(folder))
+
+
+def test_a_pack_that_was_changed_on_the_hub_is_refused(hub, folder):
+    content = bytearray((folder / "mapper.safetensors").read_bytes())
     content[-1] ^= 1
-    path.write_bytes(content)
+    hub.commit("user/pack", {"mapper.safetensors": bytes(content)})
     with pytest.raises(PackMismatch, match=r"mapper\.safetensors"):
-        FaceTransfer.from_pretrained("user/pack", endpoint=hub.url, cache_dir=tmp_path / "cache")
+        load()
+
+
+def test_a_manifest_cannot_name_files_elsewhere(hub, folder):
+    manifest = json.loads((folder / "pack.json").read_text())
+    manifest["files"]["../../x.safetensors"] = manifest["files"]["mapper.safetensors"]
+    hub.commit("user/pack", {"pack.json": json.dumps(manifest).encode()})
+    with pytest.raises(PackMismatch, match="no file of a pack"):
+        load()
+
+
+def test_pull_to_a_folder(hub, folder, tmp_path):
+    hub.commit("user/pack", {"LICENSE.txt": b"terms"})
+    out = pull("user/pack", None, tmp_path / "out")
+    verify_pack(out)
+    assert (out / "LICENSE.txt").read_text() == "terms"
+    assert not list(out.glob("*.tmp"))
+    assert not (out / "evil.py").exists()
+    assert same(load(out), load(folder))
+
+
+def test_push_and_pull(hub, folder):
+    commit = push(folder, "user/new", **TOKEN)
+    files = hub.at("user/new", commit)[1]
+    assert set(files) == {path.name for path in folder.iterdir()} | {"README.md"}
+    assert same(load(f"user/new@{commit}"), load(folder))
+    card = ModelCard(files["README.md"].decode())
+    assert card.data.library_name == "stylexfer"
+    assert "Apache-2.0" in card.content
+    again = push(folder, "user/new", **TOKEN)  # the same again sends no large file
+    assert sum(path.startswith("PUT") for path in hub.asked) == len(list(folder.glob("*.saf*")))
+    assert hub.at("user/new", again)[1] == files
+
+
+def test_a_private_push(hub, folder):
+    push(folder, "user/mine", private=True, **TOKEN)
+    with pytest.raises(PackNotFound, match="log in"):
+        load("user/mine")
+    assert load("user/mine", **TOKEN)
+
+
+def test_a_push_that_is_cut_goes_on(hub, folder, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    hub.cuts["generator.safetensors"] = 2
+    push(folder, "user/new", **TOKEN)
+    assert same(load("user/new"), load(folder))
+
+
+def test_a_push_that_fails_publishes_nothing(hub, folder, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    hub.cuts["generator.safetensors"] = 1000
+    with pytest.raises(HubRefused, match="connection"):
+        push(folder, "user/new", **TOKEN)
+    assert hub.at("user/new", "main") is None
+    hub.cuts.clear()
+    before = sum(path.startswith("PUT") for path in hub.asked)
+    push(folder, "user/new", **TOKEN)  # only what is missing is sent
+    assert sum(path.startswith("PUT") for path in hub.asked) - before == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "refuse", "message"),
+    [("", None, "hf auth login"), ("wrong", None, "refuses your token"), (None, 403, "write")],
+)
+def test_who_may_not_push(hub, folder, token, refuse, message):
+    hub.refuse = refuse
+    with pytest.raises(HubRefused, match=message):
+        push(folder, "user/new", token=token or (False if token == "" else "hf_writer"))
+    assert "user/new" not in hub.repos
+
+
+def test_what_is_not_pushed(hub, folder):
+    with pytest.raises(HubRefused, match="user/name"):
+        push(folder, "no name at all", **TOKEN)
+    manifest = json.loads((folder / "pack.json").read_text())
+    licensed = manifest | {"licence": "Nvidia Source Code License-NC"}
+    (folder / "pack.json").write_text(json.dumps(licensed))
+    with pytest.raises(PackMismatch, match="full text"):
+        push(folder, "user/new", **TOKEN)
+    (folder / "LICENSE.txt").write_text("the text")
+    assert hub.at("user/new", push(folder, "user/new", **TOKEN))[1]["LICENSE.txt"] == b"the text"
+    state = load_file(folder / "mapper.safetensors")
+    (folder / "mapper.safetensors").write_bytes(b"?" * len(state))
+    with pytest.raises(PackMismatch, match=r"mapper\.safetensors"):
+        push(folder, "user/new", **TOKEN)

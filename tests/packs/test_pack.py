@@ -1,12 +1,26 @@
+import dataclasses
 import hashlib
 import json
+import multiprocessing
+import re
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from stylexfer.errors import PackMismatch, PackNotFound
-from stylexfer.packs import load_pack, pack, resolve_pack, save_pack, verify_pack
+from stylexfer.packs import (
+    load_component,
+    load_pack,
+    pack,
+    resolve_pack,
+    save_pack,
+    verify_pack,
+    weights,
+)
 from tests.tiny import tiny_pack
 
 
@@ -148,6 +162,77 @@ def test_a_broken_manifest_is_refused(folder, text):
     (folder / "pack.json").write_text(text)
     with pytest.raises(PackMismatch):
         load_pack(folder)
+
+
+def test_without_the_papers_networks(tmp_path):
+    """A generator and an encoder are a pack too: for the baselines."""
+    whole = tiny_pack(heads="e4e")
+    save_pack(dataclasses.replace(whole, motion_encoder=None, mapper=None), tmp_path / "some")
+    manifest = verify_pack(tmp_path / "some")
+    assert pack.methods(manifest) == ["e4e"]
+    loaded = load_pack(tmp_path / "some")
+    assert (loaded.method, loaded.mapper) == ("e4e", None)
+    with pytest.raises(PackMismatch, match="cannot do 'transfer'"):
+        load_pack(tmp_path / "some", "transfer")
+    save_pack(whole, tmp_path / "whole")
+    assert pack.methods(verify_pack(tmp_path / "whole")) == ["transfer", "e4e"]
+    rewrite(tmp_path / "whole", lambda m: m["files"].pop("mapper.safetensors"))
+    with pytest.raises(PackMismatch, match="mapper"):  # one without the other is no pack
+        load_pack(tmp_path / "whole")
+
+
+def test_only_what_is_needed_is_read_and_checked(folder):
+    (folder / "mapper.safetensors").unlink()
+    assert load_pack(folder, "psp").mapper is None
+    assert load_component(folder, "motion_encoder").config.n_styles == 8
+    with pytest.raises(PackMismatch, match="is missing"):
+        load_component(folder, "mapper")
+    with pytest.raises(PackMismatch, match="holds no head_pose"):
+        load_component(folder, "head_pose")
+
+
+def own_memory_of(path: Path, computed: torch.dtype) -> int:
+    """Bytes that filling a layer from `path` takes, beside the mapped file; in a fresh process."""
+
+    def own_memory() -> int:
+        return int(re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+    with torch.device("meta"):
+        network = nn.Linear(4096, 4096, bias=False)
+    before = own_memory()
+    weights.fill(network, path, computed)
+    assert network.weight.dtype == computed
+    assert network.weight.view(-1)[:9].abs().sum() > 0
+    return own_memory() - before
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells memory there")
+def test_weights_stay_in_the_file(tmp_path):
+    """64 MB that need no conversion cost no memory; those that do are there once."""
+    weight = torch.randn(4096, 4096, generator=torch.Generator().manual_seed(0))
+    for name, dtype in (("single", torch.float32), ("half", torch.bfloat16)):
+        weights.write_state(tmp_path / name, {"weight": weight.to(dtype)})
+
+    def load(name: str, computed: torch.dtype) -> int:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(own_memory_of, tmp_path / name, computed).result()
+
+    mb = 2**20
+    assert load("single", torch.float32) < 16 * mb
+    assert load("half", torch.bfloat16) < 16 * mb
+    assert 48 * mb < load("half", torch.float32) < 80 * mb
+
+
+def test_half_precision_weights_compute_as_single(tmp_path):
+    """M held in bf16 answers in fp32, but for the rounding of its weights."""
+    mapper = tiny_pack().mapper
+    low = tiny_pack().mapper
+    low.linear.weight.data = mapper.linear.weight.bfloat16()
+    mapper.linear.weight.data = low.linear.weight.float()
+    codes = torch.randn(2, 3, *mapper.shape)
+    torch.testing.assert_close(low(*codes), mapper(*codes))
+    both = low.identity_term(codes[0]) + low.motion_term(codes[1])
+    torch.testing.assert_close(both, mapper(*codes))
 
 
 def test_resolving(folder, tmp_path, monkeypatch):

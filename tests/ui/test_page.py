@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import gradio as gr
@@ -29,6 +30,15 @@ def test_examples_are_there_and_may_be_shown():
             assert path.stem.split("_")[-1] in sources
     assert len(texts.PICTURE_EXAMPLES) == len(picture_rows())
     assert len(texts.CLIP_EXAMPLES) == len(clip_rows())
+
+
+def test_the_page_says_which_method_it_uses(engine):
+    for method, words in (("transfer", "the paper's"), ("psp", "pSp latent arithmetic")):
+        model = FaceTransfer(engine.model.pack, device="cpu")
+        model.pack = dataclasses.replace(model.pack, method=method)
+        page = build_page(Engine(model))
+        intro = next(b.value for b in page.blocks.values() if isinstance(b, gr.Markdown))
+        assert words in intro
 
 
 @pytest.mark.parametrize("space", [None, "someone/stylexfer"])

@@ -1,0 +1,116 @@
+"""Latent arithmetic, the paper's baseline (eq. 7, rows pSp and e4e of its Table 1), and `load_model`.
+
+    g = G( n(t) + E(s) - n(s) ),    n(x) = mean over x and its mirror image of E(x)
+
+E inverts a picture to W+ (ReStyle-pSp or -e4e, else the one-pass encoder of that kind). n is a
+person's neutral code: averaging a face with its mirror image takes out yaw and roll, so E(s) - n(s)
+is the driver's own motion and n(t) + that is the target in the driver's pose. A driver's n is also
+averaged over frames, which takes out the expression: with one picture as the driver, only what is
+not symmetric, such as the pose, is carried over.
+
+The paper's text was not at hand when this was written: that the baseline is arithmetic on codes with
+averages over mirrored frames is from the project's notes on it; which frames are averaged (`AHEAD`,
+`SAMPLES`), and that the target is averaged too, are choices of ours.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylexfer.packs import Pack, load_pack
+from stylexfer.packs.hub import locate_pack
+from stylexfer.tensors import device_and_dtype
+from stylexfer.transfer import FaceTransfer, Identity
+
+AHEAD = 64  # frames that are read before the first result, for the driver's neutral code
+SAMPLES = 8  # of these, evenly spread, are inverted for it
+
+
+class LatentArithmetic(FaceTransfer):
+    """A baseline with the interface of `FaceTransfer`; needs only a generator and an encoder.
+
+    `Identity.motion` holds the code of the mirrored face here. At strength 0 the identity is at
+    rest, G(E(t)); strengths count the first `coarse_rows` rows as pose.
+    """
+
+    @staticmethod
+    def _check(pack: Pack) -> None:
+        """Any pack will do."""
+
+    @property
+    def _view_side(self) -> int:
+        return self.pack.identity_encoder.config.input_size
+
+    def _own_motion(self, crop: np.ndarray) -> Tensor:
+        return self.invert([mirrored(crop)])
+
+    def _codes(self, crops: list[np.ndarray]) -> Tensor:
+        """`invert` of any number of crops, a batch at a time."""
+        step = self.batch_size
+        return torch.cat([self.invert(crops[i : i + step]) for i in range(0, len(crops), step)])
+
+    def _follower(
+        self,
+        identity: Identity,
+        crops: Iterator[np.ndarray | None],
+        pose: float,
+        expression: float,
+        relative: bool,
+    ) -> tuple[Iterator[np.ndarray | None], Tensor, Callable[[list[np.ndarray]], Tensor]]:
+        rest = identity.code.to(self.device)
+        target = (rest + identity.motion.to(self.device)) / 2  # n(t)
+        start: Tensor | None = None  # n(s), or with `relative` the first code
+        if not relative:
+            ahead = list(islice(crops, AHEAD))
+            crops = chain(ahead, crops)
+            start = self.neutral([crop for crop in ahead if crop is not None])
+        origin = rest if relative else target
+        scale = torch.full((1, rest.shape[1], 1), float(expression), device=self.device)
+        scale[:, : self.pack.coarse_rows] = pose
+
+        def follow(found: list[np.ndarray]) -> Tensor:
+            nonlocal start
+            codes = self._codes(found)
+            start = codes[:1] if start is None else start
+            return rest + scale * (origin + codes - start - rest)
+
+        return crops, rest, follow
+
+    def neutral(self, crops: list[np.ndarray]) -> Tensor | None:
+        """n(s) of a driver's crops, `[1, n_styles, style_dim]`; None if there are none."""
+        if not crops:
+            return None
+        chosen = np.linspace(0, len(crops) - 1, min(SAMPLES, len(crops))).round().astype(int)
+        faces = [crops[k] for k in chosen]
+        codes = self._codes(faces + [mirrored(face) for face in faces])
+        return codes.mean(dim=0, keepdim=True)
+
+
+def mirrored(crop: np.ndarray) -> np.ndarray:
+    """uint8 `[S, S, 3]`, left and right exchanged."""
+    return np.ascontiguousarray(crop[:, ::-1])
+
+
+def load_model(
+    name: str | Path = "default",
+    method: str | None = None,
+    *,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    faithful: bool = False,
+    **hub_options,
+) -> FaceTransfer:
+    """A pack by name, folder or Hub id, and the class for `method` (`transfer`, `psp`, `e4e`).
+
+    None takes `transfer` where the pack has a motion encoder, else a baseline. Options as of
+    `FaceTransfer.from_pretrained`. PackNotFound, PackMismatch.
+    """
+    folder = locate_pack(name, method, **hub_options)
+    device, dtype = device_and_dtype(device, dtype, faithful)
+    pack = load_pack(folder, method, dtype)
+    kind = FaceTransfer if pack.method == "transfer" else LatentArithmetic
+    return kind(pack, device, dtype, faithful)

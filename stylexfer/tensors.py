@@ -1,0 +1,41 @@
+"""Pictures as tensors and back; where and in what precision to compute."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def to_tensor(images: list[np.ndarray]) -> Tensor:
+    """uint8 `[S, S, 3]` each -> `[B, 3, S, S]` in [-1, 1]."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def to_pictures(images: Tensor) -> np.ndarray:
+    """`[B, 3, H, W]` about [-1, 1] -> uint8 `[B, H, W, 3]`, truncated as pSp's `tensor2im`."""
+    scaled = ((images.float() + 1) / 2).clamp_(0, 1).mul_(255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """bf16 where the device computes it natively, else fp32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def device_and_dtype(
+    device: str | torch.device | None, dtype: torch.dtype | None, faithful: bool
+) -> tuple[torch.device, torch.dtype]:
+    """Where and in what to compute, as far as nobody has chosen."""
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return device, torch.float32 if faithful else dtype or fast_dtype(device)
+
+
+def resized(crop: np.ndarray, side: int) -> np.ndarray:
+    """To `side` with PIL's antialiased bilinear filter, as ReStyle's preprocessing does."""
+    if crop.shape[0] == side:
+        return crop
+    return np.asarray(Image.fromarray(crop).resize((side, side), Image.Resampling.BILINEAR))
