@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-STAGES = {
-    "generator": ("l1", "edges", "lpips"),
+STAGES = {  # those of them that were run are drawn
+    "recognition": ("margin", "hits", "validation_eer", "validation_rank1"),
+    "generator": ("l1", "gradient", "lpips", "fool"),
     "inversion": ("code1", "code2", "l1", "lpips"),
-    "transfer": ("code", "motion", "l2", "lpips"),
+    "transfer": ("code", "motion", "l2", "lpips", "id", "validation_fl_corr", "validation_csim"),
 }
-COLOURS = ("#1f4e79", "#c55a11", "#548235", "#7f3f98")
+COLOURS = ("#1f4e79", "#c55a11", "#548235", "#7f3f98", "#808000", "#c00000", "#008b8b")
 WIDTH, HEIGHT, MARGIN = 460, 300, 44
 
 
@@ -51,7 +52,8 @@ def panel(title: str, series: dict, names: tuple[str, ...]) -> Image.Image:
     for k, (name, steps, line) in enumerate(shown):
         points = [place(s, v) for s, v in zip(steps, line, strict=True) if v > 0]
         draw.line(points, fill=COLOURS[k], width=2)
-        draw.text((MARGIN + 90 * k, HEIGHT - 32), f"{name} {line[-1]:.3f}", fill=COLOURS[k])
+        place_of = (MARGIN + 125 * (k % 3), HEIGHT - 40 + 11 * (k // 3))
+        draw.text(place_of, f"{name.removeprefix('validation_')} {line[-1]:.3f}", fill=COLOURS[k])
     return image
 
 
@@ -63,7 +65,10 @@ def main(argv: list[str] | None = None) -> None:
     panels = [
         panel(stage, read_metrics(args.runs / stage / "metrics.jsonl"), names)
         for stage, names in STAGES.items()
+        if (args.runs / stage / "metrics.jsonl").is_file()
     ]
+    if not panels:
+        parser.error(f"{args.runs} holds no run of a stage ({', '.join(STAGES)})")
     Image.fromarray(np.hstack([np.asarray(p) for p in panels])).save(args.out)
 
 

@@ -1,31 +1,30 @@
-"""The checkpoints of the three stages as one pack.
+"""The checkpoints of the stages as one pack.
 
 python -m train.export --runs runs --out checkpoints/default --name default
 """
 
 import argparse
-import copy
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from stylexfer.networks import (
-    Generator,
-    GeneratorConfig,
-    IRSEConfig,
-    Mapper,
-    MotionConfig,
-    MotionEncoder,
-    PoseSplit,
-)
+from stylexfer.networks import Mapper, MotionEncoder, PoseSplit
 from stylexfer.packs import Pack, save_pack
+from stylexfer.packs.components import numbers_of
+from stylexfer.packs.pack import file_facts, read_json, write_manifest
+from stylexfer.packs.weights import write_state
 from train import checkpoint
+from train.config import ConfigError
+from train.data.dataset import open_corpus
 from train.heads.dataset import HeadsDataset
-from train.transfer import load_encoder
+from train.loop import command
+from train.method import pooled
+from train.origins import find
 
-ORIGIN = "made by train/{stage}.py from rendered heads made from CC0 assets; no real person"
+ORIGIN = "made by train/{stage}.py from {corpus}"
+HEADS = "rendered heads made from CC0 assets; no real person"
 LICENCE = "CC0-1.0 assets, weights under Apache-2.0"
 
 
@@ -41,7 +40,7 @@ def fit_pose_split(
     order = np.random.default_rng(0).permutation(len(data))[:samples]
     with torch.inference_mode():
         codes = [
-            motion_encoder(data.pictures(part))
+            motion_encoder(pooled(data.pictures(part), motion_encoder.config.input_size))
             for part in np.array_split(order, len(order) // 32 + 1)
         ]
         moved = mapper.motion_term(torch.cat(codes)).flatten(1).double()
@@ -60,39 +59,61 @@ def fit_pose_split(
     return split
 
 
+def best_state(run: Path) -> dict:
+    """The transfer stage's weights of the best validation, else of its last checkpoint."""
+    state = checkpoint.load(run / "best.pt") or checkpoint.load(run / "checkpoint.pt")
+    if state is None:
+        raise ConfigError(f"{run} holds no checkpoint: train the transfer stage first.")
+    return state
+
+
 def export(runs: Path, name: str, version: str, description: str) -> Pack:
-    """The pack of the EMA weights in `runs/{generator,inversion,transfer}`."""
-    drawn = torch.load(runs / "generator" / "generator.pt", weights_only=True)
-    generator = Generator(GeneratorConfig(**drawn["config"]))
-    generator.load_state_dict(drawn["state"])
-    n_styles, style_dim = generator.n_styles, generator.config.style_dim
-    encoder = load_encoder(runs / "inversion" / "checkpoint.pt", n_styles, style_dim)
-    saved = checkpoint.load(runs / "transfer" / "checkpoint.pt")
-    numbers = copy.deepcopy(saved["config"]["encoder"])
-    numbers["trunk"] = IRSEConfig(**numbers["trunk"])
-    motion_encoder = MotionEncoder(MotionConfig(n_styles, style_dim, **numbers))
-    mapper = Mapper(n_styles, style_dim)
-    for prefix, module in (("motion_encoder.", motion_encoder), ("mapper.", mapper)):
-        state = {k[len(prefix) :]: v for k, v in saved["ema"].items() if k.startswith(prefix)}
-        module.load_state_dict(state)
-        module.eval().requires_grad_(False)
-    data = HeadsDataset(saved["config"]["data"], saved["config"]["size"])
-    pose_split = fit_pose_split(motion_encoder, mapper, data)
+    """The pack of the averaged weights in `runs/{generator,inversion,transfer}`.
+
+    What was not trained there is taken from where the transfer stage had it.
+    """
+    run = runs / "transfer"
+    saved = best_state(run)
+    config = saved["config"]
+    path = run / ("best.pt" if (run / "best.pt").is_file() else "checkpoint.pt")
+    own = [runs / "generator" / "generator.pt", runs / "inversion" / "checkpoint.pt"]
+    drawn, inverted = (p if p.is_file() else None for p in own)
+    trained = "generator" in saved["architecture"]
+    generator = find(path if trained else drawn or config["generator"], "generator")
+    encoder = find(inverted or config["identity_encoder"], "identity_encoder")
+    motion_encoder, mapper = (find(path, part) for part in ("motion_encoder", "mapper"))
+    data = open_corpus(config["data"], config["size"])
+    labelled = isinstance(data, HeadsDataset)
+    pose_split = fit_pose_split(motion_encoder, mapper, data) if labelled else None
     stages = {
-        "generator": "generator",
+        "generator": "transfer" if trained else "generator",
         "identity_encoder": "inversion",
         "motion_encoder": "transfer",
         "mapper": "transfer",
         "pose_split": "export",
     }
+    corpus = HEADS if labelled else "video"
     info = {
         "name": name,
         "version": version,
         "description": description,
-        "licence": LICENCE,
-        "origin": {k: ORIGIN.format(stage=v) for k, v in stages.items()},
+        "licence": LICENCE if labelled else "that of the corpus and of the weights it began with",
+        "origin": {k: ORIGIN.format(stage=v, corpus=corpus) for k, v in stages.items()},
     }
     return Pack(generator, encoder, motion_encoder, mapper, pose_split, info)
+
+
+def add_component(folder: Path, name: str, path: Path) -> None:
+    """Another network of a stage, such as `recognition`, into a pack, as fp16."""
+    network = find(path, name)
+    manifest = read_json(folder)
+    state = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    file = folder / f"{name}.safetensors"
+    write_state(file, state)
+    origin = ORIGIN.format(stage=name, corpus="the corpus of the pack")
+    manifest["files"][file.name] = file_facts(file, origin, manifest["licence"])
+    manifest["architecture"][name] = numbers_of(network)
+    write_manifest(folder, manifest)
 
 
 def save_continuation(runs: Path, path: Path) -> None:
@@ -108,7 +129,7 @@ def save_continuation(runs: Path, path: Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="train.export")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the three run folders")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the run folders")
     parser.add_argument("--out", type=Path, required=True, help="folder of the pack")
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", default="0")
@@ -116,10 +137,14 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     pack = export(args.runs, args.name, args.version, args.description)
     save_pack(pack, args.out)
-    save_continuation(args.runs, args.out / "training.safetensors")
+    if (args.runs / "generator" / "checkpoint.pt").is_file():
+        save_continuation(args.runs, args.out / "training.safetensors")
+    recognition = args.runs / "recognition" / "checkpoint.pt"
+    if recognition.is_file():
+        add_component(args.out, "recognition", recognition)
     size = sum(f.stat().st_size for f in args.out.glob("*.safetensors"))
     print(f"{args.out}: {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -1,100 +1,64 @@
-"""Stage 1: a StyleGAN2 generator for a corpus with known motion, by regression.
+"""Stage 1: a StyleGAN2 generator for a corpus with known motion.
 
     accelerate launch -m train.generator --config train/configs/default/generator.json --out runs/g
 
-z is [a learned code per identity | a learned code per clip | the exact motion]; the synthesis
-network learns to draw each frame from it (pyramid L1, edges, LPIPS), growing in resolution by the
-early outputs of the skip architecture. At the end a Gaussian is fitted to all z and folded into
-the first mapping layer, so that z ~ N(0, I) draws new people.
+Regression first: z is [a learned code per identity | a learned code per clip | the exact motion],
+and the synthesis network learns to draw each frame from it (pyramid L1, edges, LPIPS), growing in
+resolution by the early outputs of the skip architecture. With `weights.adversarial` above 0 a
+discriminator joins at full size from `adversarial.from_step` on: it sees the frames and as many
+people between the learned ones, so that both look real (`train/adversary.py`). At the end a
+Gaussian is fitted to all z and folded into the first mapping layer, so that z ~ N(0, I) draws new
+people: `generator.pt`.
 """
 
-import copy
-import time
-from dataclasses import asdict
-from pathlib import Path
-
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
 
 from stylexfer.metrics.perceptual import load_lpips
-from stylexfer.networks import Generator, GeneratorConfig
 from train import checkpoint
+from train.adversary import Adversary
+from train.coded import coded_generator, draw_mixed, fold_gaussian
+from train.config import NEEDED
+from train.discriminator import Discriminator
 from train.heads.dataset import HeadsDataset
-from train.loop import DTYPES, Log, batches, learning_rate, read_config, save_sheet, update_ema
-from train.losses import focus_map, gradient_l1, pyramid_l1
+from train.log import save_sheet
+from train.loop import begin, command
+from train.losses import focus_map, gradient_l1, pyramid_l1, weighted
+from train.optim import average_of, learning_rate, make_optimizer, set_learning_rate, update_ema
+from train.origins import architecture
 
-MOTION_SPREAD = 0.5  # random people look about half as far and as wildly as the corpus does
-
-
-class CodedGenerator(nn.Module):
-    """The generator with a learned code for each identity and each clip of its corpus."""
-
-    def __init__(self, config: GeneratorConfig, identities: int, clips: int, identity_dim: int):
-        super().__init__()
-        self.generator = Generator(config)
-        motion_dim = 57
-        clip_dim = config.z_dim - identity_dim - motion_dim
-        if clip_dim < 1:
-            raise ValueError("z_dim must exceed identity_dim plus the 57 numbers of motion")
-        self.identity_codes = nn.Embedding(identities, identity_dim)
-        self.clip_codes = nn.Embedding(clips, clip_dim)
-        for codes in (self.identity_codes, self.clip_codes):
-            nn.init.normal_(codes.weight)
-        for rgb in self.generator.to_rgbs:  # a new resolution starts almost silent
-            nn.init.normal_(rgb.conv.weight, std=0.1)
-        for conv in (self.generator.conv1, *self.generator.convs):
-            # a frame cannot be told from noise: the strength stays 0, or it draws fixed patterns
-            conv.noise.weight.requires_grad_(False)
-
-    def inputs(self, identity: Tensor, clip: Tensor, motion: Tensor) -> Tensor:
-        """Indices `[B]`, `[B]` and motion `[B, 57]` -> `[B, z_dim]`."""
-        return torch.cat([self.identity_codes(identity), self.clip_codes(clip), motion], dim=1)
-
-    def w(self, identity: Tensor, clip: Tensor, motion: Tensor) -> Tensor:
-        """-> w `[B, style_dim]`; no pixel norm: the codes are not normal yet."""
-        return self.generator.style[1:](self.inputs(identity, clip, motion))
-
-    def forward(self, identity, clip, motion, resolution: int, dtype: torch.dtype) -> Tensor:
-        codes = self.generator.broadcast(self.w(identity, clip, motion))
-        return self.generator(codes, resolution=resolution, dtype=dtype)
+DEFAULTS = {
+    "data": NEEDED,  # folder of rendered heads, or a list of them
+    "generator": NEEDED,  # numbers of GeneratorConfig
+    "identity_dim": NEEDED,  # of z; 57 are the motion's, the rest the clip's
+    "phases": NEEDED,  # [{"resolution", "steps", "batch"}, ..]
+    "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.5, "adversarial": 0.0},
+    "code_lr_scale": 1.5,
+    "adversarial": {
+        "from_step": 0,
+        "channels": None,  # of the discriminator, at 4, 8, .. pixels; null: the generator's
+        "lr": 0.002,
+        "optimizer": "adam",
+        "betas": [0.0, 0.99],
+        "eps": 1e-8,
+        "r1": 1.0,
+        "r1_every": 16,
+        "path": 2.0,
+        "path_every": 4,
+        "ada_target": 0.6,
+        "ada_every": 4,
+        "ada_pictures": 500000,
+    },
+}
+MIXED = ("people", "clips", "blend", "mixed_motion")
 
 
-def coded_generator(config: dict, data: HeadsDataset) -> CodedGenerator:
-    return CodedGenerator(
-        GeneratorConfig(**config["generator"]),
-        identities=int(data.identity_index.max()) + 1,
-        clips=int(data.clip_index.max()) + 1,
-        identity_dim=config["identity_dim"],
-    )
-
-
-@torch.no_grad()
-def fold_gaussian(model: CodedGenerator, data: HeadsDataset, samples: int = 10_000) -> Generator:
-    """A plain Generator for which z ~ N(0, I) has the mean and covariance of the learned z.
-
-    Of the motion in them only `MOTION_SPREAD` of its deviations. u = mu + L z is folded into the
-    first mapping layer; `latent_avg` is the mean w of normal z.
-    """
-    generator = copy.deepcopy(model.generator)
-    motion = torch.from_numpy(data.motion)
-    motion = motion.mean(dim=0) + MOTION_SPREAD * (motion - motion.mean(dim=0))
-    u = model.inputs(
-        torch.from_numpy(data.identity_index), torch.from_numpy(data.clip_index), motion
-    ).double()
-    covariance = torch.cov(u.t()) + 1e-6 * torch.eye(u.shape[1], dtype=u.dtype)
-    root = torch.linalg.cholesky(covariance)
-    first = generator.style[1]
-    weight = first.weight.double()
-    first.bias += (weight @ u.mean(dim=0) * (first.scale / first.lr_mul)).float()
-    first.weight.copy_((weight @ root).float())
-    z = torch.randn(samples, u.shape[1], generator=torch.Generator().manual_seed(0))
-    generator.latent_avg.copy_(generator.mapping(z).mean(dim=0))
-    return generator
+def frames_of(batch: dict) -> dict[str, torch.Tensor]:
+    """What the generator takes of a batch."""
+    return {k: batch[k] for k in ("identity", "clip", "motion")}
 
 
 def phase_at(phases: list[dict], step: int) -> dict:
-    """The phase (resolution, steps, batch) that `step` falls into."""
+    """The phase that `step` falls into; the last one after their end."""
     for phase in phases:
         if step < phase["steps"]:
             return phase
@@ -103,100 +67,103 @@ def phase_at(phases: list[dict], step: int) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    config = read_config("generator", argv)
-    accelerator = Accelerator()
-    torch.manual_seed(config["seed"])
-    out = Path(config["out"])
-    dtype = DTYPES[config["precision"]]
-    phases, weights = config["phases"], config["weights"]
+    run = begin("generator", DEFAULTS, argv)
+    config, device = run.config, run.device
+    phases, weights, duel = config["phases"], config["weights"], config["adversarial"]
     steps = sum(p["steps"] for p in phases)
-
+    for phase in phases:
+        run.check_batch(phase["batch"])
     data = {p["resolution"]: HeadsDataset(config["data"], p["resolution"]) for p in phases}
     reference = data[phases[-1]["resolution"]]
-    model = coded_generator(config, reference)
-    ema = copy.deepcopy(model).requires_grad_(False)
+    motion = reference.motion
+
+    model = coded_generator(config, reference).to(device)
+    ema = average_of(model)
+    size, dtype = config["generator"]["size"], run.drawing_dtype(model.generator.config.conv_clamp)
     codes = [*model.identity_codes.parameters(), *model.clip_codes.parameters()]
     network = list(model.generator.parameters())
-    optimizer = torch.optim.Adam(
-        [{"params": network, "scale": 1.0}, {"params": codes, "scale": config["code_lr_scale"]}],
-        lr=config["lr"],
-        betas=(0.9, 0.99),
-    )
-    lpips = load_lpips().to(accelerator.device) if weights["lpips"] else None
-    start = checkpoint.resume_stage(out / "checkpoint.pt", model, ema, optimizer)
-    ema.to(accelerator.device)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    run = torch.compile(model) if config["compile"] else model
-    world, rank = accelerator.num_processes, accelerator.process_index
+    groups = [{"params": network}, {"params": codes, "scale": config["code_lr_scale"]}]
+    parts = {"model": model, "ema": ema, "optimizer": make_optimizer(groups, config)}
+    adversary = None
+    if weights["adversarial"]:
+        critic = Discriminator(size, tuple(duel["channels"] or config["generator"]["channels"]))
+        critic.to(device)
+        [net, stepper] = run.prepare(
+            critic, make_optimizer([{"params": critic.parameters()}], duel)
+        )
+        adversary = Adversary(net, duel, lambda v: run.accelerator.reduce(v, "mean"))
+        adversary.pace.to(device)
+        parts |= {"critic": critic, "critic_optimizer": stepper, "pace": adversary.pace}
+    lpips = load_lpips().to(device) if weights["lpips"] else None
+    run.facts["architecture"] = architecture(generator=model.generator)
+    run.resume(**parts)
+    net, optimizer = run.prepare(model, parts["optimizer"])
+    draw_frames = torch.compile(net) if config["compile"] else net
 
-    motion_table = torch.from_numpy(reference.motion)
-    step_of_batch = iter(range(start, steps))
+    def fights(step):
+        full = phase_at(phases, step)["resolution"] == size
+        return adversary is not None and full and step >= duel["from_step"]
 
-    def make(rng):
-        phase = phase_at(phases, next(step_of_batch))
-        size = phase["resolution"]
-        index = rng.integers(len(reference), size=phase["batch"])[rank::world]
-        return {
-            "resolution": size,
-            "picture": data[size].pictures(index),
-            "focus": focus_map(reference.labels["lm68"][index] / 256.0, size),
+    def draw(step, rng):
+        count = phase_at(phases, step)["batch"]
+        rows = {"index": rng.integers(len(reference), size=count)}
+        return rows | (draw_mixed(model, motion, rng, count) if fights(step) else {})
+
+    def read(step, rows, rng):
+        index, resolution = rows["index"], phase_at(phases, step)["resolution"]
+        mixed = {k: torch.from_numpy(rows[k]) for k in MIXED if k in rows}
+        return mixed | {
+            "picture": data[resolution].pictures(index),
+            "focus": focus_map(reference.labels["lm68"][index] / 256.0, resolution),
             "identity": torch.from_numpy(reference.identity_index[index]),
             "clip": torch.from_numpy(reference.clip_index[index]),
-            "motion": motion_table[index],
+            "motion": torch.from_numpy(motion[index]),
         }
 
-    def save(step):
-        if accelerator.is_main_process:
-            bare = accelerator.unwrap_model(model)
-            checkpoint.save_stage(out / "checkpoint.pt", step, bare, ema, optimizer, config)
-
-    def sheet(step, batch):
-        n = min(8, len(batch["picture"]))
-        with torch.no_grad():
-            drawn = ema(
-                *(batch[k][:n] for k in ("identity", "clip", "motion")), batch["resolution"], dtype
-            )
-        save_sheet(out / f"sheet_{step:06d}.png", [batch["picture"][:n], drawn])
-
-    log = Log(out, config["log_every"])
-    begun, done = time.monotonic(), start
-    for step, batch in enumerate(batches(make, config["seed"], start, steps), start):
-        batch = {
-            k: v.to(accelerator.device) if isinstance(v, Tensor) else v for k, v in batch.items()
-        }
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config["lr"], step, steps) * group["scale"]
-        picture, focus = batch["picture"], batch["focus"]
-        drawn = run(batch["identity"], batch["clip"], batch["motion"], batch["resolution"], dtype)
-        l1 = pyramid_l1(drawn, picture, focus)
-        edges = gradient_l1(drawn, picture, focus)
-        loss = weights["l1"] * l1 + weights["gradient"] * edges
-        distance = torch.zeros(())
-        if lpips is not None and batch["resolution"] >= 64:
-            with torch.autocast(accelerator.device.type, dtype, enabled=dtype != torch.float32):
-                distance = lpips(drawn, picture).mean()
-            loss = loss + weights["lpips"] * distance
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(network, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        update_ema(ema, accelerator.unwrap_model(model), config["ema"], step)
-        log(step, len(picture) * world, loss=loss, l1=l1, edges=edges, lpips=distance)
-        done = step + 1
-        if done % config["save_every"] == 0:
-            save(done)
-            sheet(done, batch)
-        if config["max_minutes"] and time.monotonic() - begun > 60 * config["max_minutes"]:
-            break
-    save(done)
-    if accelerator.is_main_process:
+    for step, batches in run.steps(draw, read, steps):
+        resolution = phase_at(phases, step)["resolution"]
+        set_learning_rate(optimizer, learning_rate(config["lr"], config["schedule"], step, steps))
+        for batch in batches:
+            picture, focus = batch["picture"], batch["focus"]
+            mixed = {k: batch[k] for k in MIXED} if fights(step) else None
+            drawn, drawn_codes = draw_frames(frames_of(batch), mixed, resolution, dtype)
+            frames = drawn[: len(picture)]
+            terms = {
+                "l1": pyramid_l1(frames, picture, focus),
+                "gradient": gradient_l1(frames, picture, focus),
+            }
+            if lpips is not None and resolution >= 64:
+                with run.accelerator.autocast():
+                    terms["lpips"] = lpips(frames, picture).mean()
+            loss, told = weighted(terms, weights), {}
+            if mixed is not None:
+                fooled = adversary.fool(drawn, drawn_codes, step)
+                loss = loss + weights["adversarial"] * sum(fooled.values())
+                terms |= fooled
+            run.backward(loss)
+            if mixed is not None:
+                told = adversary.tell(picture, drawn[len(picture) // 2 :][: len(picture)], step)
+                run.backward(sum(told.values()))
+                told["ada"] = adversary.pace.share
+            run.log(step, len(picture), **terms, **told)
+        run.descend(optimizer, network)
+        if fights(step):
+            run.descend(stepper, ())
+            adversary.adapt(step)
+        update_ema(ema, model, config["ema"], step)
+        if run.sheet_due():
+            few = {k: v[:8] for k, v in batch.items() if isinstance(v, torch.Tensor)}
+            with torch.no_grad():
+                rows = [few["picture"], ema(frames_of(few), None, resolution, dtype)[0]]
+                if mixed is not None:
+                    rows.append(drawn[len(picture) :][:8])
+            save_sheet(run.out, step + 1, rows)
+    if run.main:
         generator = fold_gaussian(ema.cpu(), reference)
-        torch.save(
-            {"state": generator.state_dict(), "config": asdict(generator.config)},
-            out / "generator.pt",
-        )
-    accelerator.end_training()
+        state = {f"generator.{k}": v for k, v in generator.state_dict().items()}
+        checkpoint.save(run.out / "generator.pt", {**run.facts, "ema": state})
+    run.accelerator.end_training()
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -2,177 +2,282 @@
 
     accelerate launch -m train.inversion --config train/configs/default/inversion.json --out runs/i
 
-Each step refines its codes `iterations` times, every refinement with a loss of its own, as ReStyle
-does. The corpus knows the code w of each frame (the generator was made from them), so the main
-term is the distance of codes; half of a batch is drawn by the generator from mixed codes, people
-whom the corpus does not hold. Pictures of the last refinement are compared too (L1, LPIPS).
+Each step refines its codes `iterations` times, every refinement with a loss of its own. Where the
+corpus knows the code w of each frame (the generator was made from it), the main term is the
+distance of codes; part of a batch is drawn by the generator, people whom the corpus does not hold
+and whose code is known too. Pictures are compared (L1, L2, LPIPS, ID) in the last refinement, or in
+each of them, as ReStyle does.
+
+`encoder.heads` is `psp` or `e4e`. For e4e (Tov et al. 2021) the rows join one by one
+(`progressive`), their distance from the first row is held small (`weights.delta`), and a
+discriminator of codes may keep them near W (`weights.adversarial`); it sees the present batch,
+e4e's own also a pool of past ones.
 """
 
-import time
-from pathlib import Path
-
 import torch
-from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylexfer.metrics.perceptual import load_lpips
-from stylexfer.networks import IRSEConfig, ReStyleConfig, ReStyleEncoder
-from train import checkpoint
+from stylexfer.networks import (
+    Generator,
+    IRSEConfig,
+    Recognition,
+    ReStyleConfig,
+    ReStyleEncoder,
+)
+from train import losses
+from train.adversary import CodeJudge
 from train.augment import augment
-from train.generator import CodedGenerator, coded_generator, phase_at
-from train.heads.dataset import HeadsDataset
-from train.loop import DTYPES, Log, batches, learning_rate, read_config, save_sheet, update_ema
-from train.losses import focus_map, pyramid_l1
+from train.coded import CodedGenerator, draw_mixed, known_w, load_coded
+from train.config import NEEDED, ConfigError
+from train.data.dataset import open_corpus
+from train.discriminator import CodeDiscriminator
+from train.generator import MIXED, phase_at
+from train.layers import recompute_activations, start_trunk
+from train.log import save_sheet
+from train.loop import Run, begin, command, torch_rng
+from train.method import identity_network, pooled
+from train.optim import average_of, learning_rate, make_optimizer, set_learning_rate, update_ema
+from train.origins import architecture, find
+
+DEFAULTS = {
+    "data": NEEDED,
+    "generator": NEEDED,  # checkpoint of stage 1, pack or released file
+    "size": NEEDED,  # px, side of the frames
+    "encoder": NEEDED,  # numbers of ReStyleConfig but n_styles and style_dim
+    "trunk": None,  # recognition network that the encoder starts from
+    "recognition": None,  # of the ID loss
+    "phases": NEEDED,  # [{"iterations", "steps", "pictures" decoded with gradients}, ..]
+    "pictures_in": "last",  # refinement, or each
+    "batch": NEEDED,  # frames
+    "drawn": NEEDED,  # people drawn by the generator beside them
+    "augment": 0.0,
+    "weights": {
+        "code": 0.0,
+        "l1": 0.0,
+        "l2": 0.0,
+        "lpips": 0.0,
+        "id": 0.0,
+        "delta": 0.0,
+        "adversarial": 0.0,
+    },
+    "progressive": {"from_step": 0, "every": 0},  # e4e: another row every so many steps; 0: all
+    "codes": {"lr": 2e-5, "optimizer": "adam", "betas": [0.9, 0.999], "eps": 1e-8}
+    | {"r1": 10.0, "r1_every": 16},
+}
 
 
-def load_generator(path: str, data: HeadsDataset) -> CodedGenerator:
-    """The EMA generator of stage 1 with the codes of its corpus, frozen."""
-    saved = checkpoint.load(path)
-    if saved is None:
-        raise FileNotFoundError(f"{path} is missing: train the generator first")
-    model = coded_generator(saved["config"], data)
-    model.load_state_dict(saved["ema"])
-    return model.eval().requires_grad_(False)
+class Inversion(nn.Module):
+    """What is trained: E_i."""
+
+    def __init__(self, config: ReStyleConfig):
+        super().__init__()
+        self.identity_encoder = ReStyleEncoder(config)
+        for head in self.identity_encoder.styles:  # the first guesses stay near the average
+            nn.init.normal_(head.linear.weight, std=0.3)
+
+    def forward(self, images: Tensor, drawn: Tensor, active: int) -> Tensor:
+        """Change of the code `[B, n, d]`; rows from `active` on are as the first."""
+        rows = self.identity_encoder(images, drawn)
+        mask = (torch.arange(rows.shape[1], device=rows.device) < active).to(rows.dtype)
+        return rows[:, :1] + mask[:, None] * (rows - rows[:, :1])
+
+
+def active_rows(progressive: dict, n_styles: int, step: int) -> int:
+    """How many rows of an e4e encoder are their own at `step` (the first always is)."""
+    if not progressive["every"]:
+        return n_styles
+    late = step - progressive["from_step"]
+    return min(n_styles, 1 + (0 if late < 0 else 1 + late // progressive["every"]))
+
+
+def frozen_generator(config: dict) -> tuple[CodedGenerator | None, Generator]:
+    """(the generator with the codes of its corpus, if it has any; the generator), frozen."""
+    coded = load_coded(config["generator"])
+    generator = find(config["generator"], "generator") if coded is None else coded.generator
+    if config["recompute"]:
+        recompute_activations(generator)
+    return coded, generator
 
 
 @torch.no_grad()
-def known_w(model: CodedGenerator, data: HeadsDataset) -> Tensor:
-    """w `[N, style_dim]` of every frame of the corpus."""
-    return model.w(
-        torch.from_numpy(data.identity_index),
-        torch.from_numpy(data.clip_index),
-        torch.from_numpy(data.motion),
-    )
+def spread_of(generator: Generator, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of w, `[style_dim]` each: of the corpus, else of the generator's own."""
+    if known is not None:
+        return known.mean(dim=0), known.std(dim=0)
+    z = torch.randn(4096, generator.config.z_dim, generator=torch.Generator().manual_seed(0))
+    return generator.latent_avg, generator.mapping(z).std(dim=0)
 
 
-def mixed_w(model: CodedGenerator, data: HeadsDataset, motion: Tensor, rng) -> Tensor:
-    """w `[B, style_dim]` of people mixed from two identities, in a clip and a motion of others."""
-    count = len(motion)
-    people = torch.from_numpy(rng.integers(model.identity_codes.num_embeddings, size=(2, count)))
-    clips = torch.from_numpy(rng.integers(model.clip_codes.num_embeddings, size=(2, count)))
-    blend = torch.from_numpy(rng.random((2, count, 1)).astype("float32"))
-    u = torch.cat(
-        [
-            torch.lerp(*model.identity_codes(people), blend[0]),
-            torch.lerp(*model.clip_codes(clips), blend[1]),
-            motion,
-        ],
-        dim=1,
-    )
-    return model.generator.style[1:](u)
+@torch.no_grad()
+def people(
+    coded: CodedGenerator | None, generator: Generator, batch: dict, size: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """(frames and then people drawn by the generator `[B, 3, size, size]`, the w of the last of
+    them `[<= B, style_dim]`, as far as it is known)."""
+    if coded is None:
+        w = generator.mapping(batch["z"])
+    else:
+        w = coded.w(coded.mixed_inputs(*(batch[k] for k in MIXED)))
+    clean = batch["picture"]
+    if len(w):
+        made = generator(generator.broadcast(w), dtype=dtype).clamp(-1, 1)
+        clean = torch.cat([clean, pooled(made, size)])
+    return clean, torch.cat([batch["w"], w]) if "w" in batch else w
+
+
+@torch.no_grad()
+def random_w(generator: Generator, count: int) -> Tensor:
+    """w `[count, style_dim]` of random people."""
+    z = torch.randn(count, generator.config.z_dim, device=generator.latent_avg.device)
+    return generator.mapping(z)
+
+
+def code_terms(
+    code: Tensor, target: Tensor, spread: Tensor, weights: dict, judge: CodeJudge | None
+) -> dict[str, Tensor]:
+    """Losses of codes `[B, n, d]`; target `[<= B, n, d]`: of the last of them, as far as known."""
+    terms = {}
+    if len(target):
+        terms["code"] = ((code[-len(target) :] - target) / spread).square().mean()
+    if weights["delta"]:
+        terms["delta"] = (code[:, 1:] - code[:, :1]).norm(dim=2).sum(dim=1).mean()
+    if judge is not None:
+        terms["adversarial"] = judge.fool(code)
+    return terms
+
+
+def picture_terms(
+    image: Tensor, clean: Tensor, batch: dict, run: Run, recognition: Recognition | None, lpips
+) -> dict[str, Tensor]:
+    """Losses of decoded pictures against frames, `[B, 3, s, s]` each."""
+    weights, terms = run.config["weights"], {}
+    if weights["l1"]:
+        terms["l1"] = losses.pyramid_l1(image, clean, batch["focus"][: len(image)])
+    with run.accelerator.autocast():
+        terms |= losses.reconstruction(image, clean, weights, lpips)
+        if weights["id"]:
+            terms["id"] = losses.identity(image, clean, recognition)
+    return terms
+
+
+def fresh_encoder(config: dict, generator: Generator, mean: Tensor) -> Inversion:
+    """E_i as the configuration starts it, from the code of `mean` `[style_dim]`."""
+    numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
+    rows = (generator.n_styles, generator.config.style_dim)
+    model = Inversion(ReStyleConfig(*rows, **numbers))
+    encoder = model.identity_encoder
+    encoder.latent_avg.copy_(mean.expand_as(encoder.latent_avg))
+    if config["trunk"]:
+        start_trunk(encoder, find(config["trunk"], "recognition"))
+    return model
 
 
 def main(argv: list[str] | None = None) -> None:
-    config = read_config("inversion", argv)
-    accelerator = Accelerator()
-    torch.manual_seed(config["seed"])
-    out, dtype, weights = Path(config["out"]), DTYPES[config["precision"]], config["weights"]
-    data = HeadsDataset(config["data"], config["size"])
-    coded = load_generator(config["generator"], data)
-    generator = coded.generator
-    w = known_w(coded, data)
-    mean, spread = w.mean(dim=0), w.std(dim=0)
-    numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
-    model = ReStyleEncoder(
-        ReStyleConfig(generator.n_styles, generator.config.style_dim, **numbers)
-    ).to(memory_format=torch.channels_last)
-    model.latent_avg.copy_(mean.expand_as(model.latent_avg))
-    for head in model.styles:  # the first guesses stay near the average
-        torch.nn.init.normal_(head.linear.weight, std=0.3)
-    ema = ReStyleEncoder(model.config)
-    ema.load_state_dict(model.state_dict())
-    ema.requires_grad_(False)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config["lr"], betas=(0.9, 0.99))
-    lpips = load_lpips().to(accelerator.device) if weights["lpips"] else None
-    phases = config["phases"]
+    run = begin("inversion", DEFAULTS, argv)
+    config, device, weights = run.config, run.device, run.config["weights"]
+    phases, drawn = config["phases"], config["drawn"]
     steps = sum(p["steps"] for p in phases)
-    start = checkpoint.resume_stage(out / "checkpoint.pt", model, ema, optimizer)
-    device = accelerator.device
-    for frozen in (coded, ema):
-        frozen.to(device)
-    spread = spread.to(device)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    run = torch.compile(model) if config["compile"] else model
+    data = open_corpus(config["data"], config["size"])
+    coded, generator = frozen_generator(config)
+    known = None if coded is None else known_w(coded, data)
+    if known is None and weights["code"] and not drawn:
+        raise ConfigError("weights.code needs known codes: draw some people (drawn), or set it 0.")
+    if active_rows(config["progressive"], generator.n_styles, steps - 1) < generator.n_styles:
+        raise ConfigError("progressive: the last rows would never be trained; train for longer.")
+    for count in (config["batch"], drawn):
+        run.check_batch(count)
+    mean, spread = spread_of(generator, known)
+    model = fresh_encoder(config, generator, mean)
+    model.to(device, memory_format=torch.channels_last)
+    encoder, ema = model.identity_encoder, average_of(model)
+    optimizer = make_optimizer([{"params": model.parameters()}], config)
+    parts = {"model": model, "ema": ema, "optimizer": optimizer}
+    judge = judge_stepper = None
+    if weights["adversarial"]:
+        critic = CodeDiscriminator(generator.config.style_dim).to(device)
+        judged = make_optimizer([{"params": critic.parameters()}], config["codes"])
+        net, judge_stepper = run.prepare(critic, judged)
+        judge = CodeJudge(net, config["codes"])
+        parts |= {"critic": critic, "critic_optimizer": judged}
+    run.facts["architecture"] = architecture(identity_encoder=encoder)
+    run.resume(**parts)
+    net, stepper = run.prepare(model, optimizer)
+    refine = torch.compile(net) if config["compile"] else net
+
+    lpips = load_lpips().to(device) if weights["lpips"] else None
+    recognition = identity_network(run)
+    for frozen in (coded, generator):
+        if frozen is not None:
+            frozen.to(device)
+    spread, dtype = spread.to(device), run.drawing_dtype(generator.config.conv_clamp)
     with torch.no_grad():
-        average = ema.feedback(generator(ema.latent_avg[None], dtype=dtype))
-    world, rank = accelerator.num_processes, accelerator.process_index
-    motion_table = torch.from_numpy(data.motion)
+        average = encoder.feedback(generator(encoder.latent_avg[None], dtype=dtype))
+    motion = None if coded is None else data.motion
 
-    def make(rng):
-        index = rng.integers(len(data), size=config["batch"])[rank::world]
-        other = rng.integers(len(data), size=len(index))
-        torch_rng = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        with torch.no_grad():
-            real = coded.w(
-                torch.from_numpy(data.identity_index[index]).to(device),
-                torch.from_numpy(data.clip_index[index]).to(device),
-                motion_table[index].to(device),
-            )
-        return {
-            "picture": data.pictures(index),
-            "focus": focus_map(data.labels["lm68"][index] / 256.0, config["size"]),
-            "w": torch.cat([real, mixed_w(coded, data, motion_table[other].to(device), rng)]),
-            "rng": torch_rng,
-        }
+    def draw(step, rng):
+        rows = {"index": rng.integers(len(data), size=config["batch"])}
+        if coded is not None:
+            return rows | draw_mixed(coded, motion, rng, drawn)
+        z = rng.standard_normal((drawn, generator.config.z_dim), dtype="float32")
+        return rows | {"z": z}
 
-    def save(step):
-        if accelerator.is_main_process:
-            bare = accelerator.unwrap_model(model)
-            checkpoint.save_stage(out / "checkpoint.pt", step, bare, ema, optimizer, config)
+    def read(step, rows, rng):
+        index = rows["index"]
+        batch = {k: torch.from_numpy(rows[k]) for k in (*MIXED, "z") if k in rows}
+        batch["picture"] = data.pictures(index)
+        if weights["l1"]:
+            places = data.labels["lm68"][index] / getattr(data, "stored", 256)
+            batch["focus"] = losses.focus_map(places, config["size"])
+        if known is not None:
+            batch["w"] = known[torch.from_numpy(index)]
+        return batch | {"rng": torch_rng(rng)}
 
-    log = Log(out, config["log_every"])
-    begun, done = time.monotonic(), start
-    for step, batch in enumerate(batches(make, config["seed"], start, steps), start):
+    for step, batches in run.steps(draw, read, steps):
         phase = phase_at(phases, step)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config["lr"], step, steps)
-        w = batch["w"].to(device)
-        half = len(batch["picture"])
-        target = generator.broadcast(w)
-        with torch.no_grad():
-            drawn = generator(target[half:], dtype=dtype).clamp(-1, 1)
-            clean = torch.cat([batch["picture"].to(device), drawn])
-            seen = augment(clean.cpu(), batch["rng"], config["augment"]).to(device)
-        code = ema.latent_avg[None].expand(len(w), -1, -1)
-        reconstruction = average.expand(len(w), -1, -1, -1)
-        terms = {}
-        for iteration in range(phase["iterations"]):
-            if iteration:
-                code = code.detach()
-                with torch.no_grad():
-                    reconstruction = ema.feedback(generator(code, dtype=dtype))
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                code = code + run(seen, reconstruction).float()
-            distance = ((code - target) / spread).square().mean()
-            terms[f"code{iteration + 1}"] = distance
-            loss = weights["code"] * distance
-            shown = phase["pictures"] if iteration == phase["iterations"] - 1 else 0
-            if shown:  # pictures of a few real frames of the batch: decoding with gradients is dear
-                image = generator(code[:shown], dtype=dtype)
-                l1 = pyramid_l1(image, clean[:shown], batch["focus"][:shown].to(device))
-                loss, terms["l1"] = loss + weights["l1"] * l1, l1
-                if lpips is not None:
-                    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                        terms["lpips"] = lpips(image, clean[:shown]).mean()
-                    loss = loss + weights["lpips"] * terms["lpips"]
-            accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        update_ema(ema, accelerator.unwrap_model(model), config["ema"], step)
-        log(step, len(w) * world, **terms)
-        done = step + 1
-        if done % config["save_every"] == 0:
-            save(done)
+        active = active_rows(config["progressive"], generator.n_styles, step)
+        shown = -(-phase["pictures"] // run.shards)  # decoding with gradients is dear: of a few
+        set_learning_rate(stepper, learning_rate(config["lr"], config["schedule"], step, steps))
+        for batch in batches:
+            frames = len(batch["picture"])
+            clean, w = people(coded, generator, batch, config["size"], dtype)
+            seen = augment(clean, batch["rng"], config["augment"]) if config["augment"] else clean
+            given, target = pooled(seen, encoder.config.input_size), generator.broadcast(w)
+            code = encoder.latent_avg[None].expand(len(seen), -1, -1)
+            picture, logged = average.expand(len(seen), -1, -1, -1), {}
+            for iteration in range(phase["iterations"]):
+                if iteration:
+                    code = code.detach()
+                    with torch.no_grad():
+                        picture = encoder.feedback(generator(code, dtype=dtype))
+                code = code + refine(given, picture, active)
+                terms = code_terms(code, target, spread, weights, judge)
+                last = iteration == phase["iterations"] - 1
+                if shown and (last or config["pictures_in"] == "each"):
+                    image = pooled(generator(code[:frames][:shown], dtype=dtype), config["size"])
+                    truth = clean[: len(image)]
+                    terms |= picture_terms(image, truth, batch, run, recognition, lpips)
+                run.backward(losses.weighted(terms, weights))
+                if "code" in terms:
+                    logged[f"code{iteration + 1}"] = terms.pop("code")
+                logged |= terms
+            if judge is not None:
+                real = w if len(w) else random_w(generator, len(code))
+                logged["tell"] = judge.tell(real, code, step)
+                run.backward(logged["tell"])
+            run.log(step, len(seen), **logged)
+        run.descend(stepper, net.parameters())
+        if judge is not None:
+            set_learning_rate(judge_stepper, config["codes"]["lr"])
+            run.descend(judge_stepper, ())
+        update_ema(ema, model, config["ema"], step)
+        if run.sheet_due():
+            few = slice(max(0, frames - 4), frames + 4)
             with torch.no_grad():
-                rows = [seen[half - 4 : half + 4], clean[half - 4 : half + 4]]
-                rows.append(generator(code[half - 4 : half + 4], dtype=dtype).clamp(-1, 1))
-            save_sheet(out / f"sheet_{done:06d}.png", rows)
-        if config["max_minutes"] and time.monotonic() - begun > 60 * config["max_minutes"]:
-            break
-    save(done)
-    accelerator.end_training()
+                rows = [seen[few], clean[few], generator(code[few], dtype=dtype)]
+            save_sheet(run.out, step + 1, rows)
+    run.accelerator.end_training()
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -1,113 +1,246 @@
-"""What every stage shares: its command line, its order of batches, its log, its EMA."""
+"""What every stage shares, so that a stage is one loop: where it runs, batches, checkpoints.
 
-import argparse
-import json
+    run = begin("transfer", DEFAULTS, argv)
+    ...                                       networks and optimisers, on run.device
+    run.resume(model=model, ema=ema, optimizer=optimizer)
+    net, stepper = run.prepare(model, optimizer)
+    for step, parts in run.steps(draw, read, config["steps"]):
+        for batch in parts:                   one, unless gradients are accumulated
+            run.backward(loss)
+        run.descend(stepper, net.parameters())
+
+A step's batch is drawn from (seed, step) alone, the same in every process, and each process takes
+its share of the rows: the step is the sampler's position, and a resumed run sees the very batches
+that an uninterrupted one would. `read`, which makes a batch of rows, runs one ahead in a thread and
+must draw from the generator it is given, never from torch's global one.
+"""
+
+import random
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from accelerate import Accelerator
+from accelerate.utils import DistributedType, broadcast_object_list, gather_object
 from torch import Tensor, nn
+from tqdm import tqdm
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+from stylexfer.errors import StylexferError
+from train import checkpoint
+from train.config import ConfigError, read_config
+from train.layers import share_batch_statistics
+from train.log import Log
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
-def read_config(stage: str, argv: list[str] | None = None) -> dict:
-    """`--config FILE --out DIR [--set key=value ..] [--max-minutes M]` as one dict.
-
-    `--set` takes dotted keys of the file and JSON values; an unknown key is an error.
-    """
-    parser = argparse.ArgumentParser(prog=f"train.{stage}")
-    parser.add_argument("--config", type=Path, required=True, help="JSON file of the stage")
-    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and logs")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--max-minutes", type=float, default=None, help="end cleanly after this")
-    args = parser.parse_args(argv)
-    config = json.loads(args.config.read_text())
-    for item in args.set:
-        key, _, value = item.partition("=")
-        place = config
-        *parents, last = key.split(".")
-        for parent in parents:
-            place = place.get(parent, {})
-        if last not in place:
-            parser.error(f"--set {key}: {args.config} has no such key")
-        try:
-            place[last] = json.loads(value)
-        except json.JSONDecodeError:
-            place[last] = value
-    return {**config, "out": str(args.out), "max_minutes": args.max_minutes}
+Rows = Mapping[str, np.ndarray]
+Draw = Callable[[int, np.random.Generator], Rows]
+Read = Callable[[int, Rows, np.random.Generator], dict]
 
 
-def batches(
-    make: Callable[[np.random.Generator], object], seed: int, start: int, stop: int
-) -> Iterator[object]:
-    """`make(rng)` for the steps `start` .. `stop`, one prepared ahead in a thread.
+@dataclass
+class Run:
+    """A stage on its way."""
 
-    Each step has a generator of its own from (seed, step), so a resumed run sees the very batches
-    that an uninterrupted one would.
-    """
-    with ThreadPoolExecutor(1) as pool:
+    config: dict
+    accelerator: Accelerator
+    out: Path
+    log: Log
+    step: int = 0  # how many steps are done
+    parts: dict[str, object] = field(default_factory=dict)  # of a checkpoint: name -> its owner
+    facts: dict = field(default_factory=dict)  # plain values that a checkpoint also holds
+    nets: list[nn.Module] = field(default_factory=list)
 
-        def submit(step):
-            return pool.submit(make, np.random.default_rng((seed, step)))
+    @property
+    def device(self) -> torch.device:
+        return self.accelerator.device
 
-        ahead = submit(start) if start < stop else None
-        for step in range(start, stop):
-            current, ahead = ahead, submit(step + 1) if step + 1 < stop else None
-            yield current.result()
+    @property
+    def main(self) -> bool:
+        """Whether this process writes files."""
+        return self.accelerator.is_main_process
 
+    @property
+    def shards(self) -> int:
+        """Parts of a batch: processes times accumulated parts."""
+        return self.accelerator.num_processes * self.config["accumulate"]
 
-def learning_rate(base: float, step: int, steps: int, warmup: int = 100) -> float:
-    """Linear warm-up, constant, then a cosine to zero over the last 40 % of the steps."""
-    progress = step / max(1, steps)
-    tail = 1.0 if progress < 0.6 else 0.5 * (1 + np.cos(np.pi * (progress - 0.6) / 0.4))
-    return base * min(1.0, (step + 1) / warmup) * float(tail)
+    def drawing_dtype(self, conv_clamp: float | None) -> torch.dtype:
+        """Of a generator's convolutions. fp16 ends at 65504: only one with a clamp takes it."""
+        dtype = DTYPES[self.config["precision"]]
+        return torch.float32 if dtype == torch.float16 and conv_clamp is None else dtype
 
+    def resume(self, **parts: object) -> None:
+        """Take over what a checkpoint of this run holds, if there is one; these parts are saved.
 
-@torch.no_grad()
-def update_ema(ema: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """ema <- decay * ema + (1 - decay) * model, with a shorter memory at the start."""
-    decay = min(decay, (1 + step) / (10 + step))
-    for a, b in zip(ema.parameters(), model.parameters(), strict=True):
-        a.lerp_(b, 1 - decay)
-    for a, b in zip(ema.buffers(), model.buffers(), strict=True):
-        a.copy_(b)
-
-
-class Log:
-    """JSON lines `metrics.jsonl`, means since the last line; echoes them to the terminal."""
-
-    def __init__(self, out: str | Path, every: int):
-        self.path = Path(out) / "metrics.jsonl"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.every = every
-        self.sums: dict[str, float] = {}
-        self.count = 0
-        self.begun = time.monotonic()
-
-    def __call__(self, step: int, images: int, **values: Tensor | float) -> None:
-        for key, value in values.items():
-            self.sums[key] = self.sums.get(key, 0.0) + float(
-                value.detach() if isinstance(value, Tensor) else value
-            )
-        self.count += 1
-        if (step + 1) % self.every:
+        Parts are on their device already. CheckpointError.
+        """
+        scaler = self.accelerator.scaler
+        self.parts = parts | ({"scaler": scaler} if scaler is not None else {})
+        path = self.out / "checkpoint.pt"
+        state = checkpoint.load(path)
+        if state is None:
             return
-        line = {k: round(v / self.count, 5) for k, v in self.sums.items()}
-        rate = images * self.count / (time.monotonic() - self.begun)
-        line = {"step": step + 1, **line, "images_per_s": round(rate, 2)}
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
-        self.sums, self.count, self.begun = {}, 0, time.monotonic()
+        checkpoint.restore(state, self.parts, path)
+        self.step = state["step"]
+        self.log.forget_after(self.step)
+        if len(state["rng"]) == self.accelerator.num_processes:
+            _set_rng(state["rng"][self.accelerator.process_index])
+        elif self.main:
+            print("the number of processes has changed: random numbers start anew", file=sys.stderr)
+
+    def save(self) -> None:
+        """`checkpoint.pt`, and the one before it beside it. CheckpointError, DivergedError."""
+        self.log.check()
+        rng = gather_object([_rng()])
+        if self.main:
+            state = {name: part.state_dict() for name, part in self.parts.items()}
+            head = {"step": self.step, "config": self.config, "rng": rng, **self.facts}
+            checkpoint.save(self.out / "checkpoint.pt", {**head, **state})
+
+    def prepare(self, *parts: nn.Module | torch.optim.Optimizer) -> tuple:
+        """Networks and optimisers as they are to be called: precision and processes seen to."""
+        for part in parts:
+            if isinstance(part, nn.Module):
+                share_batch_statistics(part)
+        prepared = [self.accelerator.prepare(part) for part in parts]
+        self.nets += [p for p in prepared if isinstance(p, nn.Module)]
+        return tuple(prepared)
+
+    def steps(self, draw: Draw, read: Read, stop: int) -> Iterator[tuple[int, Iterable[dict]]]:
+        """(step, its parts of a batch) from where the run stands to `stop`; saves as it goes.
+
+        `draw(step, rng)` -> arrays of rows of the whole batch, of which each process takes every
+        n-th; `read(step, rows, rng)` -> a batch, whose tensors are moved to the device. Ends
+        early, with a checkpoint, after `max_minutes`.
+        """
+        begun = time.monotonic()
+        limit = self.config["max_minutes"]
+        stream = self._batches(draw, read, stop)
+        bar = tqdm(total=stop, initial=self.step, disable=None if self.main else True, unit="step")
+        with ThreadPoolExecutor(1) as pool, bar:
+            ahead = pool.submit(next, stream, None)
+
+            def take() -> dict:
+                nonlocal ahead
+                batch, ahead = ahead.result(), pool.submit(next, stream, None)
+                move = {k: v.to(self.device) for k, v in batch.items() if isinstance(v, Tensor)}
+                return {**batch, **move}
+
+            while self.step < stop:
+                yield self.step, self._parts(take)
+                self.log.end(self.step)
+                self.step += 1
+                bar.update()
+                late = limit is not None and time.monotonic() - begun > 60 * limit
+                if limit is not None:
+                    late = broadcast_object_list([late])[0]
+                if late or self.step == stop or self.step % self.config["save_every"] == 0:
+                    self.save()
+                if late:
+                    return
+
+    def _batches(self, draw: Draw, read: Read, stop: int) -> Iterator[dict]:
+        accumulate, seed = self.config["accumulate"], self.config["seed"]
+        for step in range(self.step, stop):
+            rows = draw(step, np.random.default_rng((seed, step)))
+            for part in range(accumulate):
+                shard = part * self.accelerator.num_processes + self.accelerator.process_index
+                rng = np.random.default_rng((seed, step, shard))
+                yield read(step, {k: v[shard :: self.shards] for k, v in rows.items()}, rng)
+
+    def _parts(self, take: Callable[[], dict]) -> Iterator[dict]:
+        for part in range(self.config["accumulate"]):
+            with ExitStack() as stack:  # processes exchange gradients once, after the last part
+                if part + 1 < self.config["accumulate"]:
+                    for net in self.nets:
+                        stack.enter_context(self.accelerator.no_sync(net))
+                yield take()
+
+    def backward(self, loss: Tensor) -> None:
+        """Of one part of a batch: the gradient is the mean over the parts."""
+        self.accelerator.backward(loss / self.config["accumulate"])
+
+    def descend(self, optimizer: torch.optim.Optimizer, clipped: Iterable[nn.Parameter]) -> None:
+        """One step along the gradients, of which those of `clipped` are clipped together."""
+        if self.config["clip"] is not None:
+            self.accelerator.clip_grad_norm_(clipped, self.config["clip"])
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def sheet_due(self) -> bool:
+        """Whether the step under way ends with a sheet of samples, written by this process."""
+        return self.main and (self.step + 1) % self.config["sheet_every"] == 0
+
+    def check_batch(self, rows: int) -> None:
+        """ConfigError if a batch of so many rows cannot be shared evenly."""
+        if rows % self.shards:
+            raise ConfigError(
+                f"a batch of {rows} cannot be shared by {self.accelerator.num_processes} processes "
+                f"x {self.config['accumulate']} accumulated parts: take a multiple of "
+                f"{self.shards}."
+            )
 
 
-def save_sheet(path: str | Path, rows: list[Tensor]) -> None:
-    """Rows of images `[N, 3, s, s]` in [-1, 1] as one PNG."""
-    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    array = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
-    Image.fromarray(array).save(path)
+def begin(stage: str, defaults: Mapping, argv: list[str] | None = None) -> Run:
+    """The stage's configuration and where it runs. ConfigError."""
+    config = read_config(stage, defaults, argv)
+    out = Path(config["out"])
+    if config["precision"] not in DTYPES:
+        raise ConfigError(f"precision must be one of {', '.join(DTYPES)}.")
+    try:
+        accelerator = Accelerator(
+            mixed_precision=MIXED[config["precision"]],
+            log_with=config["tracker"],
+            project_dir=str(out),
+        )
+    except (ValueError, ImportError) as problem:
+        raise ConfigError(f"Accelerate refuses this set-up: {problem}") from problem
+    if config["precision"] == "fp16" and accelerator.device.type == "cpu":
+        raise ConfigError("precision fp16 needs a GPU: take bf16 or fp32.")
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise ConfigError(
+            "checkpoints here are whole, not sharded: use DDP (accelerate's MULTI_GPU), which the "
+            "largest of these networks fits into with a few gigabytes."
+        )
+    if config["tracker"]:
+        out.mkdir(parents=True, exist_ok=True)
+        accelerator.init_trackers("tracker")
+    torch.manual_seed(config["seed"] + accelerator.process_index)
+    return Run(config, accelerator, out, Log(out, config["log_every"], accelerator))
+
+
+def torch_rng(rng: np.random.Generator) -> torch.Generator:
+    """A torch generator that follows from a numpy one."""
+    return torch.Generator().manual_seed(int(rng.integers(2**62)))
+
+
+def _rng() -> dict:
+    """Where this process's global generators stand."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"torch": torch.get_rng_state(), "cuda": cuda, "python": random.getstate()}
+
+
+def _set_rng(state: Mapping) -> None:
+    torch.set_rng_state(state["torch"])
+    if len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+
+
+def command(main: Callable[[], None]) -> None:
+    """Run a stage from the command line: what a person can put right is one line, no traceback."""
+    try:
+        main()
+    except StylexferError as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on from the last checkpoint")

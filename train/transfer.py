@@ -1,208 +1,188 @@
-"""Stage 3: the motion encoder E_m and the mapper M (paper, section 3), E_i and G frozen.
+"""Stage 3: the motion encoder E_m and the mapper M (paper, section 3); G frozen, or trained too.
 
     accelerate launch -m train.transfer --config train/configs/default/transfer.json --out runs/t
 
-Self-supervised as in the paper: source and target are frames of one clip, and G(M(E_m(s), E_i(t)))
-must be the source frame (L2 and LPIPS, eqs. 1 and 2). Beyond the paper, where the corpus knows the
-motion of each frame: the code of *any* target under the source's motion is known too, so cross-
-reenactment is supervised directly in W+ (`code`), and E_m by a linear read-out of the motion
-labels (`motion`), which is thrown away after training.
+Self-supervised as in the paper (section 3.3; `train/losses.py` has the equations): a source frame
+s_A, a target t_A of the same clip, a target t_B of anybody. G(M(E_m(s_A), E_i(t_A))) must be s_A,
+G(M(E_m(s_A), E_i(t_B))) must be the person of t_B, and the motion code of both that of s_A.
 
-`identity_encoder` null takes the known codes of the targets instead of E_i's, so that this stage
-can start beside stage 2; resume it with the encoder's path then.
+Beyond the paper, for corpora that know more (weights 0 in `configs/paper`):
+- `code`: the code of *any* target under the source's motion is known, so cross-reenactment is
+  supervised directly in W+; `motion`: E_m, by a linear read-out of the labels, thrown away later.
+- `paired`: two people in exactly the same motion (`render --share-motion`): the transfer of one to
+  the other is compared with the frame itself, by l2 .. lpips_crop with their weights.
+
+E_i's codes are made once (`train.data.codes`). `identity_encoder` null takes the known codes,
+so that this stage can start beside stage 2; resume it with the encoder's path then. Every
+`validate_every` steps people of the validation split drive each other, and the weights best in FL
+CORR and CSIM are kept in `best.pt` (`train/validation.py`).
 """
 
-import time
-from pathlib import Path
-
 import torch
-from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
 from stylexfer.metrics.perceptual import load_lpips
-from stylexfer.networks import (
-    IRSEConfig,
-    Mapper,
-    MotionConfig,
-    MotionEncoder,
-    ReStyleConfig,
-    ReStyleEncoder,
-    restyle,
-)
-from train import checkpoint
-from train.augment import augment
-from train.heads.dataset import HeadsDataset
-from train.heads.labels import mirror, mirror_table
-from train.inversion import known_w, load_generator
-from train.loop import DTYPES, Log, batches, learning_rate, read_config, save_sheet, update_ema
+from stylexfer.networks import Recognition
+from train import losses
+from train.coded import known_w
+from train.config import NEEDED, ConfigError
+from train.data.dataset import open_corpus
+from train.inversion import frozen_generator, spread_of
+from train.layers import recompute_activations
+from train.log import save_sheet
+from train.loop import Run, begin, command
+from train.method import identity_network, make_transfer
+from train.optim import average_of, learning_rate, make_optimizer, set_learning_rate, update_ema
+from train.origins import architecture
+from train.pairs import Pairs, target_codes
+from train.validation import Validation, keep_best
+
+DEFAULTS = {
+    "data": NEEDED,
+    "generator": NEEDED,  # checkpoint of stage 1, pack or released file
+    "identity_encoder": NEEDED,  # checkpoint of stage 2, pack or released file; null: known codes
+    "codes": None,  # folder of `python -m train.data codes`; null: made here
+    "target_augment": 0.0,  # of the frames that codes made here are of
+    "size": NEEDED,  # px, side of the frames and of compared pictures
+    "start": None,  # E_m and M to begin with: checkpoint of this stage, pack or best_model.pt
+    "encoder": None,  # numbers of MotionConfig but n_styles and style_dim, unless `start` has them
+    "trunk": None,  # recognition network that E_m starts from
+    "mapper_start": "identity",  # or constant, as the released code
+    "train_generator": False,
+    "noise": "constant",  # or random, as the released code draws in training
+    "steps": NEEDED,
+    "batch": NEEDED,
+    "own_share": 0.5,  # of the sources, the first so many: transferred to a frame of the same clip
+    "other_share": 0.5,  # the last so many: to anybody's
+    "flip": True,  # half of the sources that are not transferred to their own clip
+    "pairs": 0,  # of two people in the same motion, beside the batch
+    "pictures": NEEDED,  # decoded with gradients, of each kind
+    "pictures_from": 0,  # step
+    "augment": 0.0,  # of the sources
+    "recognition": None,  # of the ID loss and of CSIM
+    "id_reference": "inversion",  # decoded (released code), or frame (paper's text)
+    "cosface": {"scale": 5.0, "margin": 0.0},
+    "weights": {
+        "l2": 0.0,
+        "lpips": 0.0,
+        "l2_crop": 0.0,
+        "lpips_crop": 0.0,
+        "id": 0.0,
+        "cosface": 0.0,
+        "code": 0.0,
+        "motion": 0.0,
+        "paired": 0.0,
+    },
+    "mapper_lr_scale": 1.0,
+    "generator_lr_scale": 1.0,
+    "validate_every": 0,
+    "validation_clips": 24,
+}
 
 
-class Transfer(nn.Module):
-    """What is trained: E_m, M, and the read-out of the motion labels."""
-
-    def __init__(self, config: MotionConfig):
-        super().__init__()
-        self.motion_encoder = MotionEncoder(config)
-        self.mapper = Mapper(config.n_styles, config.style_dim)
-        self.readout = nn.Linear(config.n_styles * config.style_dim, 57)
-        width = config.n_styles * config.style_dim
-        with torch.no_grad():  # at first the identity passes unchanged
-            weight = self.mapper.linear.weight
-            nn.init.normal_(weight, std=0.2 / width**0.5)
-            weight[:, :width] = torch.eye(width)
-            self.mapper.linear.bias.zero_()
-
-    def forward(self, identity: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes `[B, n, d]`, sources `[B, 3, s, s]` -> new codes `[B, n, d]`, labels `[B, 57]`."""
-        motion = self.motion_encoder(source)
-        return self.mapper(identity, motion), self.readout(motion.flatten(1))
-
-
-def load_encoder(path: str, n_styles: int, style_dim: int) -> ReStyleEncoder:
-    """The EMA encoder of stage 2, frozen."""
-    saved = checkpoint.load(path)
-    if saved is None:
-        raise FileNotFoundError(f"{path} is missing: train the inversion first")
-    numbers = saved["config"]["encoder"]
-    numbers = {**numbers, "trunk": IRSEConfig(**numbers["trunk"])}
-    encoder = ReStyleEncoder(ReStyleConfig(n_styles, style_dim, **numbers))
-    encoder.load_state_dict(saved["ema"])
-    return encoder.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def cached_codes(path: Path, encoder, generator, data, config, dtype) -> Tensor:
-    """E_i of every frame, once, `[N, n_styles, style_dim]` fp16: E_i and G do not change."""
-    if path.is_file():
-        return load_file(path)["codes"]
-    rng = torch.Generator().manual_seed(config["seed"])
-    codes = []
-    for start in range(0, len(data), 32):
-        pictures = data.pictures(range(start, min(start + 32, len(data))))
-        pictures = augment(pictures, rng, config["target_augment"])
-        codes.append(restyle(encoder, generator, pictures, dtype=dtype)[-1].half())
-        if start % 640 == 0:
-            print(f"codes {start}/{len(data)}", flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"codes": torch.cat(codes)}, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").rename(path)
-    return torch.cat(codes)
+def picture_terms(
+    out: dict, batch: dict, run: Run, reference: torch.Tensor, recognition: Recognition, lpips
+) -> dict[str, torch.Tensor]:
+    """Losses of the decoded transfers; reference: what the identity of `other` is compared with."""
+    weights, terms = run.config["weights"], {}
+    if len(out["own"]):  # eqs. 1, 2
+        truth = batch["picture"][: len(out["own"])]
+        terms |= losses.reconstruction(out["own"], truth, weights, lpips)
+    if len(out["other"]) and weights["id"]:  # eq. 3
+        terms["id"] = losses.identity(out["other"], reference, recognition)
+    if "z_own" in out and weights["cosface"]:  # eqs. 4 to 6
+        names = ("z_source", "z_own", "z_other", "z_target")
+        terms["cosface"] = losses.cosface(*(out[k] for k in names), **run.config["cosface"])
+    if len(out["pair"]):
+        found = losses.reconstruction(
+            out["pair"], batch["truth"][: len(out["pair"])], weights, lpips
+        )
+        terms["paired"] = losses.weighted(found, weights)
+    return terms
 
 
 def main(argv: list[str] | None = None) -> None:
-    config = read_config("transfer", argv)
-    accelerator = Accelerator()
-    torch.manual_seed(config["seed"])
-    out, dtype, weights = Path(config["out"]), DTYPES[config["precision"]], config["weights"]
-    data = HeadsDataset(config["data"], config["size"])
-    coded = load_generator(config["generator"], data)
-    generator = coded.generator
-    n_styles, style_dim = generator.n_styles, generator.config.style_dim
-    known = known_w(coded, data)
-    spread = known.std(dim=0)
-    if config["identity_encoder"]:
-        encoder = load_encoder(config["identity_encoder"], n_styles, style_dim)
-        codes = cached_codes(out / "codes.safetensors", encoder, generator, data, config, dtype)
-    else:
-        codes = generator.broadcast(known)
+    run = begin("transfer", DEFAULTS, argv)
+    config, device, weights = run.config, run.device, run.config["weights"]
+    data = open_corpus(config["data"], config["size"])
+    coded, generator = frozen_generator(config)
+    known = None if coded is None else known_w(coded, data)
+    if known is None and (weights["code"] or not config["identity_encoder"]):
+        raise ConfigError("this generator knows no codes: give identity_encoder, weights.code 0.")
+    spread = spread_of(generator, known)[1].to(device)
+    rows = None if known is None else generator.broadcast(known)
+    for frozen in (coded, generator):
+        if frozen is not None:
+            frozen.to(device)
+    codes = target_codes(run, generator) if config["identity_encoder"] else {}
+    pairs = Pairs(run, data, codes["train"].__getitem__ if codes else rows.__getitem__)
+    recognition, validation = identity_network(run), None
+    lpips = load_lpips().to(device) if weights["lpips"] or weights["lpips_crop"] else None
 
-    numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
-    model = Transfer(MotionConfig(n_styles, style_dim, **numbers))
-    model = model.to(memory_format=torch.channels_last)
-    ema = Transfer(model.motion_encoder.config)
-    ema.load_state_dict(model.state_dict())
-    ema.requires_grad_(False)
-    optimizer = torch.optim.Adam(
-        [
-            {"params": model.motion_encoder.parameters(), "scale": 1.0},
-            {"params": model.readout.parameters(), "scale": 1.0},
-            {"params": model.mapper.parameters(), "scale": config["mapper_lr_scale"]},
-        ],
-        lr=config["lr"],
-        betas=(0.9, 0.99),
-    )
-    lpips = load_lpips().to(accelerator.device) if weights["lpips"] else None
-    steps = config["steps"]
-    start = checkpoint.resume_stage(out / "checkpoint.pt", model, ema, optimizer)
-    device = accelerator.device
-    for frozen in (coded, ema):
-        frozen.to(device)
-    spread = spread.to(device)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    run = torch.compile(model) if config["compile"] else model
-    world, rank = accelerator.num_processes, accelerator.process_index
-    motion_table, mirrored = torch.from_numpy(data.motion), mirror_table(data.actions)
-    identity_of = torch.from_numpy(data.identity_index)
-    clip_of = torch.from_numpy(data.clip_index)
-
-    def make(rng):
-        source = rng.integers(len(data), size=config["batch"])[rank::world]
-        own = len(source) // 2  # the first half: targets of the same clip, as in the paper
-        target = rng.integers(len(data), size=len(source))
-        for k in range(own):
-            target[k] = rng.choice(data.frames_of_clip[data.clip_index[source[k]]])
-        pictures, motion = data.pictures(source), motion_table[source]
-        flip = torch.from_numpy(rng.random(len(source)) < 0.5)
-        flip[:own] = False  # a mirrored source has no true picture of the target's person
-        motion = torch.where(flip[:, None], mirror(motion, mirrored), motion)
-        pictures = torch.where(flip[:, None, None, None], pictures.flip(3), pictures)
-        torch_rng = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return {
-            "picture": pictures,
-            "seen": augment(pictures, torch_rng, config["augment"]),
-            "identity": codes[target].float(),
-            "motion": motion,
-            "target": (identity_of[target], clip_of[target], motion),
+    model = make_transfer(config, generator).to(device)
+    model.motion_encoder.to(memory_format=torch.channels_last)
+    ema = average_of(model)
+    if config["recompute"] and model.generator is not None:
+        recompute_activations(model.generator)
+    scales = {"mapper": config["mapper_lr_scale"], "generator": config["generator_lr_scale"]}
+    groups = [
+        {
+            "params": [p for p in part.parameters() if p.requires_grad],
+            "scale": scales.get(name, 1.0),
         }
+        for name, part in model.named_children()
+    ]
+    optimizer = make_optimizer(groups, config)
+    kept = {name: part for name, part in model.named_children() if name != "readout"}
+    run.facts["architecture"] = architecture(**kept)
+    run.resume(model=model, ema=ema, optimizer=optimizer)
+    if config["compile"]:
+        model.motion_encoder.compile()
+    net, stepper = run.prepare(model, optimizer)
+    dtype, random = run.drawing_dtype(generator.config.conv_clamp), config["noise"] == "random"
+    if config["validate_every"] and "validation" in codes and run.main:
+        held_out = open_corpus(config["data"], config["size"], "validation")
+        validation = Validation(held_out, codes["validation"], config["validation_clips"])
 
-    def save(step):
-        if accelerator.is_main_process:
-            bare = accelerator.unwrap_model(model)
-            checkpoint.save_stage(out / "checkpoint.pt", step, bare, ema, optimizer, config)
+    for step, batches in run.steps(pairs.draw, pairs.read, config["steps"]):
+        rate = learning_rate(config["lr"], config["schedule"], step, config["steps"])
+        set_learning_rate(stepper, rate)
+        for batch in batches:
+            out = net(batch, generator, random, dtype)
+            terms, others = {}, list(batch["shown"]["other"])
+            if weights["code"]:
+                with torch.no_grad():
+                    moved = batch["motion"][batch["source_of"][: len(batch["person"])]]
+                    goal = coded.w(coded.inputs(batch["person"], batch["clip"], moved))
+                    goal = generator.broadcast(goal)
+                terms["code"] = ((out["code"][: len(goal)] - goal) / spread).square().mean()
+            if weights["motion"]:
+                terms["motion"] = (out["labels"] - batch["motion"]).square().mean()
+            reference = batch.get("other_picture")
+            if others and config["id_reference"] == "inversion":
+                with torch.no_grad():
+                    reference = generator(batch["identity"][others], dtype=dtype)
+            with run.accelerator.autocast():
+                terms |= picture_terms(out, batch, run, reference, recognition, lpips)
+            run.backward(losses.weighted(terms, weights))
+            run.log(step, len(batch["seen"]), **terms)
+        run.descend(stepper, net.parameters())
+        update_ema(ema, model, config["ema"], step)
+        if run.sheet_due():
+            save_sheet(run.out, step + 1, samples(batch, out["code"], generator, dtype))
+        if validation is not None and (step + 1) % config["validate_every"] == 0:
+            values = validation.measure(ema, generator, recognition, dtype)
+            run.log.write(step + 1, {f"validation_{k}": v for k, v in values.items()})
+            keep_best(run, ema, values)
+    run.accelerator.end_training()
 
-    log = Log(out, config["log_every"])
-    begun, done = time.monotonic(), start
-    for step, batch in enumerate(batches(make, config["seed"], start, steps), start):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config["lr"], step, steps) * group["scale"]
-        with torch.no_grad():
-            goal = generator.broadcast(coded.w(*(v.to(device) for v in batch["target"])))
-        identity, seen = batch["identity"].to(device), batch["seen"].to(device)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            code, labels = run(identity, seen)
-        code, labels = code.float(), labels.float()
-        terms = {
-            "code": ((code - goal) / spread).square().mean(),
-            "motion": (labels - batch["motion"].to(device)).square().mean(),
-        }
-        shown = config["pictures"] if step >= config["pictures_from"] else 0
-        if shown:
-            image = generator(code[:shown], dtype=dtype)
-            truth = batch["picture"][:shown].to(device)
-            terms["l2"] = (image - truth).square().mean()
-            if lpips is not None:
-                with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                    terms["lpips"] = lpips(image, truth).mean()
-        accelerator.backward(sum(weights[k] * v for k, v in terms.items()))
-        accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        update_ema(ema, accelerator.unwrap_model(model), config["ema"], step)
-        log(step, len(seen) * world, **terms)
-        done = step + 1
-        if done % config["save_every"] == 0:
-            save(done)
-            few = slice(len(seen) - 8, len(seen))  # cross-reenactment
-            with torch.no_grad():
-                rows = [seen[few], generator(identity[few], dtype=dtype)]
-                rows += [generator(code[few], dtype=dtype), generator(goal[few], dtype=dtype)]
-            save_sheet(out / f"sheet_{done:06d}.png", [r.clamp(-1, 1) for r in rows])
-        if config["max_minutes"] and time.monotonic() - begun > 60 * config["max_minutes"]:
-            break
-    save(done)
-    accelerator.end_training()
+
+@torch.no_grad()
+def samples(batch, code, generator, dtype) -> list[torch.Tensor]:
+    """Sources, decoded targets and transfers of the last rows: cross-reenactment."""
+    few = slice(max(0, len(code) - 8), len(code))
+    rows = [generator(codes[few], dtype=dtype) for codes in (batch["identity"], code)]
+    return [batch["seen"][batch["source_of"][few]], *rows]
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

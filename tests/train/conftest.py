@@ -47,11 +47,11 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def stage_configs(corpus, tmp_path_factory):
-    """Paths of the three stages' configs at a size that trains in seconds, and their run folder."""
+    """Paths of the stages' configs at a size that trains in seconds, and their run folder."""
     folder = tmp_path_factory.mktemp("runs")
     trunk = {"widths": [8, 16, 16], "depths": [1, 1, 1], "se_reduction": 4}
-    common = {"data": str(corpus), "seed": 1, "precision": "fp32", "compile": False}
-    common |= {"ema": 0.9, "log_every": 1, "save_every": 100, "lr": 0.01}
+    common = {"data": str(corpus), "seed": 1, "tracker": None}
+    common |= {"ema": 0.9, "log_every": 1, "save_every": 100, "sheet_every": 25, "lr": 0.01}
     rows = {"size": 32, "batch": 8, "generator": str(folder / "generator" / "checkpoint.pt")}
     configs = {
         "generator": {
@@ -65,21 +65,26 @@ def stage_configs(corpus, tmp_path_factory):
                 {"resolution": 16, "steps": 60, "batch": 8},
                 {"resolution": 32, "steps": 60, "batch": 8},
             ],
-            "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.0},
+            "weights": {"lpips": 0.0},
             "code_lr_scale": 2.0,
         },
+        "recognition": {
+            **common, "size": 32, "batch": 16, "steps": 50, "augment": 0.0, "lr": 0.003,
+            "network": {"input_size": 32, "features": 16, "trunk": {"in_channels": 3, **trunk}},
+            "validate_every": 50,
+        },
         "inversion": {
-            **common, **rows,
+            **common, **rows, "drawn": 8,
             "encoder": {
                 "input_size": 32, "heads": "psp", "iterations": 2,
                 "trunk": {"in_channels": 6, **trunk},
             },
             "phases": [
-                {"iterations": 1, "steps": 120, "pictures": 0},
+                {"iterations": 1, "steps": 70, "pictures": 0},
                 {"iterations": 2, "steps": 10, "pictures": 2},
             ],
             "augment": 0.5,
-            "weights": {"code": 1.0, "l1": 1.0, "lpips": 0.0},
+            "weights": {"code": 1.0, "l1": 1.0},
         },
         "transfer": {
             **common, **rows,
@@ -88,9 +93,9 @@ def stage_configs(corpus, tmp_path_factory):
                 "input_size": 32, "pool": 2, "features": 16,
                 "trunk": {"in_channels": 3, **trunk},
             },
-            "steps": 60, "pictures": 2, "pictures_from": 40,
+            "steps": 90, "pictures": 2, "pictures_from": 80,
             "augment": 0.5, "target_augment": 0.3,
-            "weights": {"code": 1.0, "motion": 1.0, "l2": 1.0, "lpips": 0.0},
+            "weights": {"code": 1.0, "motion": 1.0, "l2": 1.0},
             "mapper_lr_scale": 0.3,
         },
     }  # fmt: skip

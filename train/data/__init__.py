@@ -1,0 +1,1 @@
+"""Corpora of real video: aligned frames and splits (`prepare`), and codes made once (`codes`)."""
