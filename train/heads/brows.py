@@ -16,6 +16,9 @@ STEPS = 4  # straight pieces of a hair
 MIDDLE_X = (0.0, 1.25, 2.2, 3.2, 4.2, 5.3)
 MIDDLE_Y = (74.60, 74.70, 75.00, 75.22, 75.12, 74.38)
 ARCH = (-0.15, -0.15, 0.05, 0.25, 0.20, -0.25)
+# of the landmarks 17 .. 21 above the middle line: towards the upper edge, but at both ends
+ABOVE = (0.03, 0.20, 0.20, 0.20, 0.03)  # cm, and this part of the thickness:
+OF_THICKNESS = 0.22
 
 
 @wp.kernel
@@ -78,6 +81,18 @@ def decal(brows: Brows, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return gaussian_filter(hairs, 0.6), gaussian_filter(hairs, 0.14 * SCALE)
 
 
+def middle(brows: Brows, x: np.ndarray) -> np.ndarray:
+    """Height [n] on the template of the middle line at x [n], cm; x > 0 is the subject's left."""
+    line = np.array(MIDDLE_Y) + brows.lift + brows.arch * np.array(ARCH)
+    return np.interp(np.abs(x), MIDDLE_X, line) + np.sign(x) * brows.asymmetry
+
+
+def landmark_heights(brows: Brows, x: np.ndarray) -> np.ndarray:
+    """Heights [10] on the template of the landmarks 17 .. 26 of brows as drawn, at x [10], cm."""
+    above = np.array([*ABOVE, *ABOVE[::-1]]) + OF_THICKNESS * brows.thickness
+    return middle(brows, x) + above
+
+
 def _hairs(rng: np.random.Generator, b: Brows, side: int) -> tuple:
     """Hairs of one brow: points [H, STEPS + 1, 2] cm, widths [H] px, opacities [H]."""
     n = b.density
@@ -91,9 +106,7 @@ def _hairs(rng: np.random.Generator, b: Brows, side: int) -> tuple:
     x = b.inner + (b.length - b.inner) * u
     x[:bridge] = rng.uniform(0.05, b.inner, bridge)
     u[:bridge] = 0.0
-    arch = np.array(MIDDLE_Y) + b.lift + b.arch * np.array(ARCH)
-    middle = np.interp(x, MIDDLE_X, arch) + side * b.asymmetry
-    y = middle + v * b.thickness * np.interp(u, (0, 0.2, 0.45, 0.75, 1), across)
+    y = middle(b, side * x) + v * b.thickness * np.interp(u, (0, 0.2, 0.45, 0.75, 1), across)
     turn = np.interp(u, (0, 0.12, 0.35, 0.7, 1), (80, 55, 24, -4, -26))
     turn = np.radians(turn - v * 40 + rng.normal(0, 6 + 15 * b.unruly, n))
     length = rng.uniform(0.32, 0.78, n) * np.interp(u, (0, 0.3, 1), (0.75, 1.0, 0.65))

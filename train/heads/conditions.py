@@ -9,14 +9,14 @@ from train.heads.wear import sample_wear
 
 # Share of each kind of light, and the backdrops that go with it.
 LIGHTS = {
-    "indoor": 0.24,
-    "window": 0.15,
+    "indoor": 0.27,
+    "window": 0.13,
     "studio": 0.16,
     "sun": 0.09,
     "overcast": 0.11,
     "backlit": 0.06,
     "coloured": 0.07,
-    "low key": 0.06,
+    "low key": 0.05,
     "flash": 0.06,
 }
 INDOORS = {
@@ -105,8 +105,8 @@ def _indoor(r):
     warm = r.normal(0.25, 0.25)
     key = _lamp(
         r,
-        r.uniform(-60, 60),
-        r.uniform(15, 65),
+        r.uniform(-46, 46),
+        r.uniform(15, 62),
         r.uniform(0.5, 1.5),
         _warm(warm),
         r.uniform(0.5, 1),
@@ -117,14 +117,16 @@ def _indoor(r):
 
 
 def _window(r):
-    side = _side(r, 45, 95)
+    side = _side(r, 30, 60)  # a head turned away adds its yaw: beyond 100 half a face is black
     cool = r.normal(-0.1, 0.2)
     key = _lamp(r, side, r.uniform(5, 35), r.uniform(0.9, 1.8), _warm(cool), r.uniform(0.75, 1))
     pane = Lobe(
-        side, float(r.uniform(0, 25)), float(r.uniform(1, 2)), float(r.uniform(4, 9)), _warm(cool)
+        side, float(r.uniform(0, 25)), float(r.uniform(1, 2)), float(r.uniform(3, 7)), _warm(cool)
     )
-    room = _warm(r.normal(0.25, 0.15), r.uniform(0.2, 0.45))
-    return key, _no_rim(r), room, _warm(0.3, r.uniform(0.1, 0.25)), [pane]
+    warm = r.normal(0.25, 0.15)
+    wall = Lobe(-side, float(r.uniform(0, 30)), float(r.uniform(0.1, 0.4)), 2.5, _warm(warm))
+    room = _warm(warm, r.uniform(0.25, 0.5))
+    return key, _no_rim(r), room, _warm(0.3, r.uniform(0.15, 0.3)), [pane, wall]
 
 
 def _studio(r):
@@ -138,7 +140,7 @@ def _studio(r):
 
 def _sun(r):
     key = _lamp(
-        r, r.uniform(-80, 80), r.uniform(20, 65), r.uniform(1.7, 2.6), _warm(r.uniform(0, 0.6)),
+        r, r.uniform(-60, 60), r.uniform(20, 65), r.uniform(1.7, 2.6), _warm(r.uniform(0, 0.6)),
         r.uniform(0.05, 0.25),
     )  # fmt: skip
     sky = _warm(r.uniform(-0.8, -0.3), r.uniform(0.45, 0.8))
@@ -180,13 +182,13 @@ def _low_key(r):
     warm = r.normal(0.3, 0.3)
     key = _lamp(
         r,
-        _side(r, 30, 85),
-        r.uniform(10, 55),
-        r.uniform(1.4, 2.2),
+        _side(r, 20, 52),
+        r.uniform(10, 45),
+        r.uniform(1.3, 2.0),
         _warm(warm),
         r.uniform(0.2, 0.8),
     )
-    return key, _no_rim(r), _warm(0, r.uniform(0.12, 0.25)), _warm(0.2, r.uniform(0.05, 0.1)), []
+    return key, _no_rim(r), _warm(0, r.uniform(0.16, 0.25)), _warm(0.2, r.uniform(0.07, 0.14)), []
 
 
 def _flash(r):

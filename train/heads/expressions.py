@@ -147,7 +147,9 @@ def plausible(actions: Sequence[str], coeffs: np.ndarray) -> np.ndarray:
     coeffs[..., place["jawOpen"]] = np.maximum.reduce(
         [column("jawOpen"), 0.4 * column("tongueOut")]
     )
-    coeffs[..., place["mouthClose"]] = np.minimum(column("mouthClose"), column("jawOpen"))
+    coeffs[..., place["mouthClose"]] = np.minimum.reduce(
+        [column("mouthClose"), column("jawOpen"), np.full_like(column("jawOpen"), 0.4)]
+    )
     tight = 1 - np.clip((column("jawOpen") - 0.15) / 0.3, 0, 1)
     for name in ("cheekPuff", "mouthPressLeft", "mouthPressRight"):
         coeffs[..., place[name]] *= tight

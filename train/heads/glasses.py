@@ -16,8 +16,8 @@ FORMS = {
     "cat eye": (2.65, 1.85, 2.8, -0.10, 0.40),
 }
 FRAMES = {  # linear RGB, gloss, metal, radius of the rim in cm
-    "black": ((0.006, 0.006, 0.007), 0.8, 0.0, 0.14),
-    "tortoise": ((0.075, 0.028, 0.010), 0.75, 0.0, 0.14),
+    "black": ((0.006, 0.006, 0.007), 0.8, 0.0, 0.12),
+    "tortoise": ((0.075, 0.028, 0.010), 0.75, 0.0, 0.12),
     "brown": ((0.040, 0.018, 0.010), 0.6, 0.0, 0.12),
     "blue": ((0.012, 0.018, 0.060), 0.7, 0.0, 0.12),
     "red": ((0.150, 0.012, 0.015), 0.7, 0.0, 0.12),
@@ -35,12 +35,12 @@ def sample_glasses(r) -> dict:
     return {
         "form": str(r.choice(list(FORMS), p=[0.2, 0.16, 0.26, 0.18, 0.08, 0.12])),
         "frame": str(
-            r.choice(list(FRAMES), p=[0.3, 0.15, 0.08, 0.05, 0.03, 0.04, 0.13, 0.12, 0.1])
+            r.choice(list(FRAMES), p=[0.2, 0.11, 0.06, 0.04, 0.03, 0.04, 0.19, 0.18, 0.15])
         ),
         "rim": str(r.choice(["full", "half", "none"], p=[0.82, 0.12, 0.06])),
         "width": float(w),
         "height": float(h),
-        "thick": float(r.uniform(0.8, 1.3)),
+        "thick": float(r.uniform(0.8, 1.2)),
     }
 
 

@@ -41,7 +41,7 @@ def grow(head, neutral, hair: Hair, identity: Identity) -> Strands | None:
     n = len(root)
     fly = rng.random(n) < hair.flyaway
     _stray(points, root.normal, fly, hair, rng)
-    above = scalp_value(root.template, hair.recede, hair.widow, hair.seed)
+    above = scalp_value(root.template, hair.recede, hair.widow, hair.line)
     baby = above < rng.uniform(-0.4, 0.55, n)
     share = _cut(points, above, baby, lock, hair, rng)
     share = np.minimum(share, _face_guard(points, fit, fly, hair, rng))
@@ -78,7 +78,7 @@ def root_density(hair: Hair):
     """Density 0 .. 1 of roots at template points: fades at the hair line and where hair is lost."""
 
     def density(p):
-        value = scalp_value(p, hair.recede, hair.widow, hair.seed)
+        value = scalp_value(p, hair.recede, hair.widow, hair.line)
         d = np.clip((value + 0.45) / FADE, 0, 1) ** 1.25
         x, y, z = p.T
         if hair.thin > 0:
@@ -86,7 +86,7 @@ def root_density(hair: Hair):
             d = d * (1 - hair.thin * np.clip(1.7 - r, 0, 1) ** 0.6)
             d = d * (1 - 0.75 * hair.thin * np.clip((z - 7) / 5, 0, 1) * np.clip(y - 79.0, 0, 1))
         if hair.kind == "ring":
-            edge = 79.2 + 0.5 * np.sin(0.9 * z + hair.seed % 11) + 0.4 * np.sin(1.3 * x)
+            edge = 79.2 + 0.5 * np.sin(0.9 * z + hair.line % 11) + 0.4 * np.sin(1.3 * x)
             edge = edge - 0.22 * np.clip(z - 3.0, 0, None)
             d = d * np.clip((edge - y) / 2.0, 0.004, 1) * np.clip((10.5 - z) / 2.5, 0, 1)
         return d

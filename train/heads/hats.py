@@ -8,7 +8,7 @@ from train.heads.params import Mesh, Strands, Wear
 from train.heads.scalp import Fit, ear_region
 from train.heads.shapes import Skull, ball, direction, joined, sheet, thick
 
-KINDS = {"cap": 0.3, "beanie": 0.28, "brim": 0.16, "headband": 0.12, "scarf": 0.14}
+KINDS = {"cap": 0.11, "beanie": 0.34, "brim": 0.13, "headband": 0.16, "scarf": 0.14}
 
 
 def sample_hat(r, female: bool) -> dict:
@@ -25,7 +25,9 @@ def sample_hat(r, female: bool) -> dict:
             float(x)
             for x in np.clip(r.uniform(0.005, 0.4) * (1 + 0.3 * r.normal(size=3)), 0.004, 0.7)
         ),
-        "front": float(r.uniform(1.4, 2.9)),  # of the rim above the brows, cm
+        "front": float(
+            r.uniform(2.0, 3.0) + 0.5 * (kind == "cap")
+        ),  # of the rim above the brows, cm
         "back": float(r.uniform(-0.8, 0.8)),
         "loose": float(r.uniform(0.0, 1.0)),
         "reach": float(r.uniform(0.8, 1.2)),
@@ -112,18 +114,18 @@ def _cap(fit, hat):
     # The peak: from the rim at the front, out and a little down, lower at its sides.
     a = np.linspace(-0.95, 0.95, 33)
     edge = s.at(direction(a, s.rim(a, s.off)), s.off)
-    reach = 6.4 * hat["reach"] * np.cos(a / 0.95 * np.pi / 2 * 0.96) ** 0.55
+    reach = 5.6 * hat["reach"] * np.cos(a / 0.95 * np.pi / 2 * 0.96) ** 0.55
     rows = []
     for k in np.linspace(0, 1, 8):
         p = edge.copy()
         p[:, 2] += reach * k
         p[:, 0] *= 1 + 0.06 * k
-        p[:, 1] += 0.35 * k - 0.9 * k * k - 0.55 * k * (edge[:, 0] / 6.0) ** 2
+        p[:, 1] += 0.45 * k - 0.7 * k * k - 0.55 * k * (edge[:, 0] / 6.0) ** 2
         rows.append(p)
     rows = np.stack(rows)
     # It must not come down over the brows.
     brow = fit.landmark(18, 19, 24, 25)[1]
-    rows[..., 1] = np.maximum(rows[..., 1], brow + 0.7)
+    rows[..., 1] = np.maximum(rows[..., 1], brow + 1.2)
     return [
         (joined([thick(sheet(dome, wrap=True), 0.12), button]), "rgb", 0.08),
         (thick(sheet(rows), 0.18), "rgb" if hat["seed"] % 3 else "band", 0.12),
@@ -195,7 +197,7 @@ def _brimmed(fit, hat):
     rows = np.stack(rows)
     brow = fit.landmark(18, 19, 24, 25)[1]
     ahead = rows[..., 2] > 8
-    rows[..., 1] = np.where(ahead, np.maximum(rows[..., 1], brow + 0.8), rows[..., 1])
+    rows[..., 1] = np.where(ahead, np.maximum(rows[..., 1], brow + 1.1), rows[..., 1])
     ribbon = s.dome(turn, np.linspace(0.01, 0.17, 4), lambda d, k: off(d, k) + 0.07)
     return [
         (joined([sheet(dome, wrap=True), thick(sheet(rows, wrap=True), 0.14)]), "rgb", 0.05),

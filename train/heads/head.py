@@ -11,10 +11,10 @@ import numpy as np
 
 from train.heads import chart
 from train.heads.asset import AGES, ANCESTRIES, MUSCLES, PARTS, WEIGHTS, Asset, load_asset
-from train.heads.landmarks import attach, template_points
+from train.heads.landmarks import BROWS, Attached, attach, attach_brows, template_points
 from train.heads.lids import close_lids, find_lids
 from train.heads.mouth import SHUT, close_lips, find_mouth, fit_teeth, retreat
-from train.heads.params import Shape
+from train.heads.params import Brows, Shape
 from train.heads.subdivide import catmull_clark
 
 BODY, TONGUE, EYE, LASH_LOWER, LASH_UPPER, TEETH = range(6)  # of `HeadModel.part`
@@ -227,19 +227,31 @@ class HeadModel:
         v = verts[: self.V]
         return np.einsum("vij,vj->vi", m[:, :, :3], v) + m[:, :, 3]
 
-    def landmark_points(self, v: np.ndarray) -> np.ndarray:
+    def landmarks_with(self, brows: Brows) -> Attached:
+        """Where the 68 landmarks of a person are attached: those of the brows to the drawn ones."""
+        ids, weights = self.landmark_ids.copy(), self.landmark_weights.copy()
+        ids[BROWS], weights[BROWS] = attach_brows(brows, self.base[: self.V], self.coarse_faces)
+        return ids, weights
+
+    def landmark_points(self, v: np.ndarray, attached: Attached | None = None) -> np.ndarray:
         """The 68 landmarks [68, 3] on coarse or fine vertices `v` (of a fine mesh the first V)."""
-        return (v[self.landmark_ids] * self.landmark_weights[..., None]).sum(1)
+        ids, weights = attached or (self.landmark_ids, self.landmark_weights)
+        return (v[ids] * weights[..., None]).sum(1)
 
     def visible_landmarks(
-        self, v: np.ndarray, yaw: float, camera: tuple[float, float, float]
+        self,
+        v: np.ndarray,
+        yaw: float,
+        camera: tuple[float, float, float],
+        attached: Attached | None = None,
     ) -> np.ndarray:
         """Landmarks [68, 3] as an annotator sees them: the far jaw follows the face's outline.
 
         `v` are posed vertices (coarse or fine) in the world, `yaw` of the head in degrees,
-        `camera` the world position of a camera that looks along -Z.
+        `camera` the world position of a camera that looks along -Z, `attached` of
+        `landmarks_with`, or the template's.
         """
-        points = self.landmark_points(v)
+        points = self.landmark_points(v, attached)
         cx, _, cz = camera
         for j, ring in self._jaw_rings.items():
             outward = -1.0 if j < 8 else 1.0

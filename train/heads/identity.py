@@ -103,7 +103,7 @@ def _shape(
         muscle=float(r.uniform(0.3, 0.75)),
         weight=weight,
         ancestry=tuple(float(x) for x in ancestry),
-        local=_local(head, r, weight, 0.8 if child else 1.1),
+        local=_local(head, r, weight, 0.8 if child else 1.05),
         asymmetry={n: float(abs(r.normal(0, 0.09))) for n in head.asym if r.random() < 0.25},
         lid_lift=float(np.clip(r.normal(0.34, 0.14) - 0.4 * old, 0.05, 0.7)),
         rest_smile=float(np.clip(r.normal(0.16, 0.09), 0, 0.36)),
@@ -127,7 +127,7 @@ def _local(
         if base not in drawn:
             sigma = next((s for prefix, s in SIGMA if name.startswith(prefix)), 0.2)
             spread = 1.55 if r.random() < 0.32 else 0.45
-            x = float(np.clip(r.normal(0, sigma) * spread * amount, -0.9, 0.9))
+            x = float(np.clip(r.normal(0, sigma) * spread * amount, -0.75, 0.75))
             if name in forms:
                 x = float(np.clip(abs(r.normal(0, 0.35)), 0, 0.7)) * (name == form) * amount
             x = x if low < 0 else abs(x)
@@ -203,8 +203,8 @@ def _brows(r: np.random.Generator, female: bool, rgb: RGB) -> Brows:
         density=int(r.uniform(240, 600)),
         arch=float(np.clip(r.normal(0.22 if female else -0.05, 0.28), -0.5, 0.6)),
         lift=float(np.clip(r.normal(-0.25, 0.18), -0.6, 0.2)),
-        inner=float(r.uniform(0.95, 1.7)),
-        length=float(r.uniform(4.3, 5.4)),
+        inner=float(r.uniform(1.05, 1.6)),
+        length=float(r.uniform(4.5, 5.3)),
         unruly=float(r.uniform(0, 0.8)),
         alpha=float(r.uniform(0.6, 0.98)),
         asymmetry=float(r.normal(0, 0.05)),
@@ -212,9 +212,9 @@ def _brows(r: np.random.Generator, female: bool, rgb: RGB) -> Brows:
 
 
 def _facial_hair(r: np.random.Generator, gender: float, age: float) -> FacialHair:
-    if not (gender < 0.35 and age > 0.45 and r.random() < 0.42):
+    if not (gender < 0.35 and age > 0.45 and r.random() < 0.3):
         return FacialHair(stubble=float(r.uniform(0, 0.35)) if gender < 0.4 else 0.0)
-    length = float(r.choice([0.0, 0.4, 0.8, 1.6], p=[0.4, 0.25, 0.2, 0.15]))
+    length = float(r.choice([0.0, 0.4, 0.8, 1.6], p=[0.5, 0.3, 0.14, 0.06]))
     zones = ("moustache", "chin") if r.random() < 0.25 else ("moustache", "chin", "jaw", "cheeks")
     return FacialHair(float(r.uniform(0.25, 0.8)), length, zones if length else ())
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from train.heads.brows import landmark_heights
+from train.heads.params import Brows
+
 # Points on the template, cm, of the subject's right half and the middle line; the left half is
 # the mirror image. Landmark 0 is at the image's left, which is the subject's right (x < 0).
 RIGHT = {
@@ -27,6 +30,10 @@ MIRROR = np.array(
 )
 
 
+BROWS = slice(17, 27)  # of the landmarks
+Attached = tuple[np.ndarray, np.ndarray]  # vertex ids and barycentric weights, [N, 3] each
+
+
 def template_points() -> np.ndarray:
     """The landmarks near the template's surface, [68, 3] cm."""
     points = np.zeros((68, 3), np.float32)
@@ -36,7 +43,7 @@ def template_points() -> np.ndarray:
     return points
 
 
-def attach(points: np.ndarray, v: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def attach(points: np.ndarray, v: np.ndarray, faces: np.ndarray) -> Attached:
     """The surface points nearest to `points` [N, 3].
 
     `v` [V, 3] vertices, `faces` [F, 3]. Returns (vertex ids [N, 3] int32, barycentric weights
@@ -73,3 +80,11 @@ def attach(points: np.ndarray, v: np.ndarray, faces: np.ndarray) -> tuple[np.nda
         ids.append(faces[best[0]])
         weights.append(best[1])
     return np.array(ids, np.int32), np.array(weights, np.float32)
+
+
+def attach_brows(brows: Brows, v: np.ndarray, faces: np.ndarray) -> Attached:
+    """Where the landmarks 17 .. 26 of brows as they are drawn lie on the template `v`, `faces`."""
+    points = template_points()[BROWS]
+    points[:, 1] = landmark_heights(brows, points[:, 0])
+    near = (np.abs(v[:, 1] - points[:, 1].mean()) < 3) & (v[:, 2] > 9)
+    return attach(points, v, faces[near[faces].all(1)])

@@ -119,6 +119,7 @@ class Hair:
     lift: float = 5.0  # cm along which it stands off before it falls
     flare: float = 1.0
     part: float = 0.0  # x of the parting, cm
+    line: int = 0  # seed of the hair line's irregularity, the person's
     recede: float = 0.0
     widow: float = 0.0  # widow's peak
     width: float = 0.062  # of a strand, cm

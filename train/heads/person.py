@@ -13,6 +13,7 @@ from train.heads.head import BODY as BODY_PART
 from train.heads.head import LASH_LOWER, LASH_UPPER, HeadModel
 from train.heads.head import TEETH as TEETH_PART
 from train.heads.head import TONGUE as TONGUE_PART
+from train.heads.landmarks import Attached
 from train.heads.lens import Lens
 from train.heads.light import Light, light_of
 from train.heads.params import Conditions, Hair, Identity, Mesh, Strands
@@ -101,6 +102,7 @@ class Person:
     neutral: np.ndarray  # [V + J, 3], dressed
     eye_radius: tuple[float, float]  # left, right
     phase: float  # of the folds
+    landmarks: Attached
     looks: Looks
     light: Light
     visibility: Visibility
@@ -252,6 +254,7 @@ def set_up(
         neutral=neutral,
         eye_radius=tuple(float(np.linalg.norm(e, axis=1).mean()) for e in eyes),
         phase=fold_phase(identity.seed),
+        landmarks=head.landmarks_with(identity.brows),
         looks=looks,
         light=light_of(conditions, device),
         visibility=see_sky(neutral[: head.V], head.coarse_faces, strands, device),

@@ -117,7 +117,7 @@ class Renderer:
 
         target = (face[v + 4] + face[v + 5]) / 2 @ top[:, :3].T + top[:, 3]
         camera = Camera(target.astype(np.float32), person.conditions.distance)
-        landmarks = head.visible_landmarks(fine, state.pose[0], camera.position)
+        landmarks = head.visible_landmarks(fine, state.pose[0], camera.position, person.landmarks)
         crop = ffhq_crop(camera.plane(landmarks))
 
         seen = sky_radiance(bake.DIRECTIONS @ top[:, :3].T, person.conditions)

@@ -32,7 +32,7 @@ def skin_maps(head: HeadModel, identity: Identity, hair: Hair, device: str = "cp
     albedo = wp.array(np.broadcast_to(bare, (SIZE, SIZE, 3)), dtype=wp.vec3, device=device)
     gloss = wp.full((SIZE, SIZE), 0.4, dtype=float, device=device)
     relief = wp.zeros((SIZE, SIZE), dtype=float, device=device)
-    above = strands.scalp_value(chart.coarse, hair.recede, hair.widow, hair.seed)
+    above = strands.scalp_value(chart.coarse, hair.recede, hair.widow, hair.line)
     density = strands.root_density(hair)(chart.coarse.reshape(-1, 3)).reshape(above.shape)
     inputs = [
         *_on_device(head, device),

@@ -149,8 +149,12 @@ FRINGED = ("bob", "shoulder", "long", "wavy", "tail", "bun", "braids", "curlylon
 
 
 def sample_hair(identity: Identity, seed: int) -> Hair:
-    """The style of one clip; deterministic in `seed`. Its colour belongs to the identity."""
+    """The style of one clip; deterministic in `seed`.
+
+    Its colour, the hair line and what is lost of it belong to the identity.
+    """
     r = np.random.default_rng([seed, 23])
+    who = np.random.default_rng([identity.seed, 24])
     age, female = identity.shape.age, identity.shape.gender > 0.5
     shares = WOMEN if female else MEN
     names, p = list(shares), np.array(list(shares.values()))
@@ -159,8 +163,11 @@ def sample_hair(identity: Identity, seed: int) -> Hair:
         p = p * [COILY.get(n, 1.0) for n in names]
     else:
         p = p * [n not in COILY_ONLY for n in names]
-    if age < 0.66:
-        p = p * [{"ring": 0.0, "bald": 0.3}.get(n, 1.0) for n in names]
+    recede, widow, thin = _hair_line(who, female, age)
+    if thin < 0.5:
+        p = p * [{"ring": 0.0, "bald": 0.5}.get(n, 1.0) for n in names]
+    elif not female:
+        p = p * [{"ring": 6.0, "bald": 3.0}.get(n, 1.0) for n in names]
     if age < 0.4:  # children
         p = p * [{"bald": 0, "slick": 0.2, "undercut": 0.2, "fringe": 3}.get(n, 1) for n in names]
     if age > 0.75 and female:
@@ -175,14 +182,6 @@ def sample_hair(identity: Identity, seed: int) -> Hair:
     }  # fmt: skip
     if female and not coily and h.curl == 0 and h.kind in ("long", "tail") and r.random() < 0.4:
         vary["curl"], vary["wave"] = float(r.uniform(0.1, 0.4)), float(r.uniform(6, 11))
-    old = max(0.0, age - 0.55)
-    recede = r.normal(0.0, 0.25) if female else r.normal(0.25, 0.35) + 1.6 * old
-    lost = r.random()
-    thin = 0.0
-    if not female and age > 0.5 and lost < 0.15 + 1.2 * old:
-        thin = float(r.uniform(0.2, 0.95))
-    elif age > 0.75 and lost < 0.4:
-        thin = float(r.uniform(0.1, 0.4))
     fringe = 0.0
     if h.fringe > 0 or (name in FRINGED and female and r.random() < 0.3):
         fringe = float(r.uniform(0.4, 1.0))
@@ -192,6 +191,17 @@ def sample_hair(identity: Identity, seed: int) -> Hair:
     )
     return replace(
         h, name=name, seed=int(seed % (1 << 31)), part=float(part), thin=thin, fringe=fringe,
-        recede=float(np.clip(recede, 0, 1.5)), widow=float(max(0.0, r.uniform(-0.4, 0.8))),
-        drape=drape, uneven=float(h.uneven * r.uniform(0.5, 1.5)), **vary,
+        line=identity.seed % (1 << 31), recede=recede, widow=widow, drape=drape, uneven=float(h.uneven * r.uniform(0.5, 1.5)), **vary,
     )  # fmt: skip
+
+
+def _hair_line(r, female: bool, age: float) -> tuple[float, float, float]:
+    """How far a person's hair line recedes, its peak, and how thin the hair is on top."""
+    old = max(0.0, age - 0.55)
+    recede = r.normal(0.0, 0.25) if female else r.normal(0.25, 0.35) + 1.6 * old
+    widow, lost, thin = max(0.0, r.uniform(-0.4, 0.8)), r.random(), 0.0
+    if not female and age > 0.5 and lost < 0.15 + 1.2 * old:
+        thin = r.uniform(0.2, 0.95)
+    elif age > 0.75 and lost < 0.4:
+        thin = r.uniform(0.1, 0.4)
+    return float(np.clip(recede, 0, 1.5)), float(widow), float(thin)

@@ -16,7 +16,7 @@ from train.heads.shapes import Skin
 
 __all__ = ["above_neckline", "dressed", "meshes", "nearest_skin", "sample_wear", "tucked"]
 
-GLASSES, HATS = 0.14, 0.06  # share of clips
+GLASSES, HATS = 0.13, 0.06  # share of clips
 OPEN = ("vneck", "scoop", "boat", "shirt")  # necklines that leave room for a necklace
 
 

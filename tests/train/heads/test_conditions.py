@@ -45,6 +45,15 @@ def test_conditions_are_in_range_and_varied(clips):
     assert set(Counter(c.backdrop.kind for c in sampled)) == set(KINDS)
 
 
+def test_no_light_leaves_half_a_turned_face_black(clips):
+    """Strong lamps far to a side come with light from elsewhere."""
+    _, sampled = clips
+    for c in sampled:
+        fill = np.mean(c.sky_top) + sum(lobe.power for lobe in c.lobes)
+        if fill < 0.35:
+            assert abs(c.key.azimuth) < 55
+
+
 def test_every_light_has_backdrops_that_exist():
     assert all(set(shares) <= set(KINDS) for shares in BACKDROPS.values())
 

@@ -77,7 +77,7 @@ def test_every_style_grows_on_everyone(head, people, name):
         scalp = np.linalg.norm(strands.points[:, 0] - at, axis=1) < 0.05
         assert scalp.sum() > 300
         roots = template_roots(head, strands)[scalp]
-        assert (scalp_value(roots, style.recede, style.widow, style.seed) > -0.6).all()
+        assert (scalp_value(roots, style.recede, style.widow, style.line) > -0.6).all()
         inside = clearance((strands.points - fit.shift) / fit.scale)[0]
         assert (inside < -0.3).mean() < 0.001, f"{name}: {inside.min():.2f} cm inside"
 
@@ -135,6 +135,21 @@ def test_styles_follow_the_seed_and_the_person(head):
             assert who.shape.gender > 0.5
         if h.name in ("afro", "locs", "boxbraids", "twa"):
             assert who.complexion.melanin > 1.1
+
+
+def test_the_hair_line_and_what_is_lost_belong_to_the_person(head):
+    people = [sample_identity(head, s) for s in range(80)]
+    line = {
+        s: {
+            (h.line, h.recede, h.widow, h.thin) for h in (sample_hair(w, 100 + k) for k in range(4))
+        }
+        for s, w in enumerate(people)
+    }
+    assert all(len(kinds) == 1 for kinds in line.values())
+    assert len(set.union(*line.values())) == len(people)
+    men = [w for w in people if w.shape.gender < 0.5 and w.shape.age > 0.5]
+    thin = [next(iter(line[people.index(w)]))[3] for w in men]
+    assert 0.1 < np.mean(np.array(thin) > 0) < 0.7
 
 
 def test_beards_follow_their_zones(head, people):

@@ -1,8 +1,12 @@
 """The head: lids that close, teeth behind lips, actions that move what their names say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from train.heads.brows import ROWS, TOP, decal
+from train.heads.brows import SCALE as PX_PER_CM
 from train.heads.head import TEETH, HeadModel, rotation
 from train.heads.identity import sample_identity
 from train.heads.lids import opening
@@ -205,3 +209,21 @@ def test_landmarks(head, neutrals):
         far = range(10, 17) if yaw > 0 else range(7)
         out = np.sign(yaw) * (visible - fixed)[list(far), 0]
         assert (out >= -0.02).all() and (yaw == 0 or out.max() > 0.3)
+
+
+def test_landmarks_of_the_brows_follow_the_drawn_ones(head):
+    """Low or high, slanted or not: within the hairs' own spread of their middle."""
+    brows = sample_identity(head, 3).brows
+    v = head.base[: head.V]
+    for change in ({"lift": -0.6}, {"lift": 0.2}, {"arch": 0.6}, {"asymmetry": 0.15}):
+        p = head.landmark_points(v, head.landmarks_with(replace(brows, **change)))
+        assert np.array_equal(np.delete(p, range(17, 27), 0), _others(head, v))
+        drawn = decal(replace(brows, **change), 5)[0]
+        for j in (19, 20, 23, 24):
+            column = drawn[:, round((p[j, 0] + 6.6) * PX_PER_CM)]
+            middle = TOP - (column * np.arange(ROWS)).sum() / column.sum() / PX_PER_CM
+            assert -0.1 < p[j, 1] - middle < 0.4, f"{change}: landmark {j}"
+
+
+def _others(head, v):
+    return np.delete(head.landmark_points(v), range(17, 27), 0)
