@@ -10,82 +10,80 @@ import json
 from collections.abc import Iterable
 
 import numpy as np
-from PIL import Image
 
 from stylexfer.errors import StylexferError
-from stylexfer.faces.detect import detect_boxes, find_landmarks
 from stylexfer.media import probe, read_frames
+from stylexfer.metrics.landmarks import enlarged, largest_face
+from stylexfer.metrics.pose import head_pose
 
-SIGNALS = ("yaw", "pitch", "roll", "mouth", "left_eye", "right_eye")
-
-# dlib's landmarks are whole pixels: on a face of 60 px a lip moves by one or two of them.
-_LANDMARK_SIDE = 640
-# Enough for the detector where the face fills half of the picture, as in an aligned crop.
-_QUICK_LOOK, _CLOSE_LOOK = 320, 960
+POSE_SIGNALS = ("yaw", "pitch", "roll")
+# The paper's (section 4.3): aspect ratios of both eyes and the mouth, brow-eye ratios.
+FACE_SIGNALS = ("left_eye", "right_eye", "mouth", "left_brow", "right_brow")
+SIGNALS = (*POSE_SIGNALS, *FACE_SIGNALS)
+EYE_CORNERS = (36, 45)  # the outer ones
 
 
 def landmark_signals(landmarks: np.ndarray) -> dict[str, float]:
     """The signals of one face, free of its place, size and roll.
 
-    landmarks: [68, 2], x and y in pixels, 300-W order. Lengths below are along the line through
-    the outer eye corners ("across") or at right angles to it ("down"); u is the mean of the
-    distance between those corners, which yaw shortens, and that from the eyes to the chin, which
-    it does not.
-    yaw: nose tip's offset across from the middle of the eyes / u; positive to the picture's right.
-    pitch: down from the eyes to the nose's base / to the mouth's corners; greater as the head
-        bows. A smile, which lifts the corners, shows in it too.
-    roll: angle of the eye line in degrees, positive clockwise in the picture.
-    mouth: gap of the inner lips, mean of three pairs / u.
-    left_eye, right_eye: as seen in the picture; aspect ratio, mean height / width.
+    landmarks: [68, 2], x and y in pixels, 300-W order; left and right as seen in the picture.
+    yaw, pitch, roll: degrees, `pose.head_pose`.
+    left_eye, right_eye: aspect ratio of the eye, mean of its two heights / width.
+    mouth: aspect ratio of the mouth, mean of the three gaps of the inner lips / its width.
+    left_brow, right_brow: brow-eye ratio, mean distance of the brow's five points from the eye's
+        corners at right angles to the eye line / eyes to nose base the same way, so that a head
+        that bows changes it little.
+    The paper has no formulas; its ratios are written out here as they are usually taken.
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    line = points[45] - points[36]
-    span = np.hypot(*line)
-    across = line / max(span, 1e-6)
+    left, right = EYE_CORNERS
+    line = points[right] - points[left]
+    across = line / max(np.hypot(*line), 1e-6)
     down = np.array([-across[1], across[0]])
-    eyes = points[36:48].mean(axis=0)
-    unit = max((span + (points[8] - eyes) @ down) / 2, 1e-6)
+    corners = points[[36, 39, 42, 45]]
+    height = max((points[33] - corners.mean(axis=0)) @ down, 1e-6)
 
-    def openness(corner: int) -> float:
+    def eye(corner: int) -> float:
         a, b, c, d, e, f = points[corner : corner + 6]
         return (np.hypot(*(b - f)) + np.hypot(*(c - e))) / (2 * max(np.hypot(*(a - d)), 1e-6))
 
-    lips = points[65:68][::-1] - points[61:64]
-    nose = (points[33] - eyes) @ down
-    mouth = ((points[48] + points[54]) / 2 - eyes) @ down
+    def brow(first: int, corner: int) -> float:
+        between = points[[corner, corner + 3]].mean(axis=0)
+        return (between - points[first : first + 5].mean(axis=0)) @ down / height
+
+    gaps = (points[65:68][::-1] - points[61:64]) @ down
+    yaw, pitch, roll = head_pose(points)
     return {
-        "yaw": (points[30] - eyes) @ across / unit,
-        "pitch": nose / max(mouth, 1e-6 * unit),
-        "roll": np.degrees(np.arctan2(line[1], line[0])),
-        "mouth": (lips @ down).mean() / unit,
-        "left_eye": openness(36),
-        "right_eye": openness(42),
+        "yaw": yaw,
+        "pitch": pitch,
+        "roll": roll,
+        "left_eye": eye(36),
+        "right_eye": eye(42),
+        "mouth": gaps.mean() / max(np.hypot(*(points[54] - points[48])), 1e-6),
+        "left_brow": brow(17, 36),
+        "right_brow": brow(22, 42),
     }
 
 
-def _largest_face(frame: np.ndarray) -> np.ndarray | None:
-    """Landmarks of the largest face, in pixels of the frame scaled up for them."""
-    height, width = frame.shape[:2]
-    scale = _LANDMARK_SIDE / max(height, width)
-    if scale > 1:
-        size = (round(width * scale), round(height * scale))
-        frame = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))
-    boxes = detect_boxes(frame, _QUICK_LOOK) or detect_boxes(frame, _CLOSE_LOOK)
-    return find_landmarks(frame, boxes[0][1]) if boxes else None
+def signals_of(landmarks: Iterable[np.ndarray | None]) -> dict[str, np.ndarray]:
+    """`landmark_signals` of each frame's landmarks, `[68, 2]`, or None or NaN without a face.
 
-
-def face_signals(frames: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-    """`landmark_signals` of the largest face of each frame.
-
-    frames: uint8 [H, W, 3] each, any size (128 px will do). Takes about 25 ms a frame.
     Returns float64 [frames] for each name in SIGNALS; NaN in a frame without a face.
     """
     blank = dict.fromkeys(SIGNALS, np.nan)
-    rows = []
-    for frame in frames:
-        landmarks = _largest_face(frame)
-        rows.append(blank if landmarks is None else landmark_signals(landmarks))
+    rows = [
+        blank if points is None or np.isnan(points).any() else landmark_signals(points)
+        for points in landmarks
+    ]
     return {name: np.array([row[name] for row in rows], dtype=np.float64) for name in SIGNALS}
+
+
+def face_signals(frames: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """`signals_of` the largest face of each frame.
+
+    frames: uint8 [H, W, 3] each, any size (128 px will do). Takes about 25 ms a frame.
+    """
+    return signals_of(largest_face(enlarged(frame)) for frame in frames)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -100,6 +98,29 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     a, b = a[both] - a[both].mean(), b[both] - b[both].mean()
     size = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / size) if size > 0 else float("nan")
+
+
+def fl_corr(driver: dict[str, np.ndarray], output: dict[str, np.ndarray]) -> float:
+    """FL CORR of a clip (paper, section 4.3): mean `correlation` of FACE_SIGNALS, -1 to 1.
+
+    At no lag: an output belongs to its own driving frame. A signal that does not change in the
+    driver is left out; one that changes there but not in the output, or is not seen there because
+    fewer than three outputs show a face, counts 0. NaN if the driver has none.
+    """
+    parts = []
+    for name in FACE_SIGNALS:
+        if np.isfinite(correlation(driver[name], driver[name])):
+            r = correlation(driver[name], output[name])
+            parts.append(r if np.isfinite(r) else 0.0)
+    return float(np.mean(parts)) if parts else float("nan")
+
+
+def pose_error(driver: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """Absolute differences of yaw and pitch, degrees: `[frames, 3]` twice -> `[frames, 2]`.
+
+    Their mean is the paper's pose MAE. Roll is left out: FFHQ's alignment takes it away.
+    """
+    return np.abs(np.asarray(driver)[:, :2] - np.asarray(output)[:, :2])
 
 
 def compare_clips(driver: str, output: str) -> dict[str, float | int | None]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,9 @@ def load_lpips() -> nn.Module:
         raise FileNotFoundError(
             f"LPIPS needs the AlexNet trunk at {path}: run `python -m stylexfer.metrics.perceptual`"
         )
-    model = _import_lpips().LPIPS(net="alex", pnet_rand=True, verbose=False)
+    with warnings.catch_warnings():  # lpips asks torchvision in its old way
+        warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+        model = _import_lpips().LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk = load_file(path)
     slices = {f"net.slice{k + 1}.{i}": f"features.{i}" for k, i in enumerate(TRUNK_LAYERS)}
     state = model.state_dict()

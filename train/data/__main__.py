@@ -1,4 +1,4 @@
-"""python -m train.data prepare | codes | time: corpora of real video for the stages."""
+"""python -m train.data prepare | codes | pairs | drivers | time: corpora of video for the stages."""
 
 import argparse
 import json
@@ -44,6 +44,20 @@ def _codes(args: argparse.Namespace) -> None:
     print(f"{args.out}: codes {table['shape']} of {frames} frames")
 
 
+def _pairs(args: argparse.Namespace) -> None:
+    from train.data.pairs import export_pairs
+
+    pairs = export_pairs(args.data, args.out, args.split, args.clips, args.seed)
+    print(f"{args.out}: {len(pairs)} clips; python -m stylexfer evaluate --pairs {args.out}")
+
+
+def _drivers(args: argparse.Namespace) -> None:
+    from train.data.drivers import render_pairs
+
+    render_pairs(args.out, args.people, args.seconds, args.size, args.seed, args.device)
+    print(f"{args.out}: {args.people} clips; python -m stylexfer evaluate --pairs {args.out}")
+
+
 def _time(args: argparse.Namespace) -> None:
     from train.data.timing import compare
 
@@ -85,6 +99,25 @@ def _parser() -> argparse.ArgumentParser:
         "--augment", type=float, default=0.0, help="strength of train.augment on the frames (0)"
     )
     codes.add_argument("--seed", type=int, default=0, help="of the augmentation (0)")
+
+    pairs = commands.add_parser("pairs", help="a split as clips and pairs.csv, to evaluate on")
+    pairs.set_defaults(run=_pairs)
+    pairs.add_argument("--data", type=Path, nargs="+", required=True, help="prepared or rendered")
+    pairs.add_argument("--out", type=Path, required=True, help="folder to write")
+    pairs.add_argument(
+        "--split", nargs="+", default=["test"], help="one or several; rendered: validation (test)"
+    )
+    pairs.add_argument("--clips", type=int, default=100, help="at most (100)")
+    pairs.add_argument("--seed", type=int, default=0, help="of clips and pairs (0)")
+
+    drivers = commands.add_parser("drivers", help="render people who drive each other, or go on")
+    drivers.set_defaults(run=_drivers)
+    drivers.add_argument("--out", type=Path, required=True, help="folder to write")
+    drivers.add_argument("--people", type=int, default=20, help="(20)")
+    drivers.add_argument("--seconds", type=float, default=2.0, help="of each clip (2)")
+    drivers.add_argument("--size", type=int, default=256, help="px, side of a frame (256)")
+    drivers.add_argument("--seed", type=int, default=900, help="of the people (900: in no corpus)")
+    drivers.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="draws (cpu)")
 
     time = commands.add_parser("time", help="steps/s of the transfer stage with and without codes")
     time.set_defaults(run=_time)

@@ -33,7 +33,7 @@ STATES = ("talking", "random", "mixed")
 # numpy's libraries would start a thread a core in every process, and round differently for it
 ONE_THREAD = {k: "1" for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
-NOT_DRAWN_BY = ("__main__", "check", "dataset", "labels", "pairs", "preview", "speech")
+NOT_DRAWN_BY = ("__main__", "check", "dataset", "labels", "preview", "speech")
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from stylexfer.faces import align, find_face
 from stylexfer.tensors import resized
 from tests.media.clips import make, number_of, run
 from train.data.clip import NO_FACE, TWO_FACES, Dropped, Frame, Options, take_frame
-from train.data.pose import LANDMARKS, TEMPLATE, head_pose
 from train.data.sample import sample_frames
-from train.heads.head import rotation
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 HOPPER = np.asarray(Image.open(EXAMPLES / "photos" / "grace_hopper.jpg").convert("RGB"))
@@ -48,22 +46,6 @@ def test_damage_in_the_middle_is_no_frame(tmp_path):
     with pytest.raises(UnreadableMedia) as error:
         sample_frames(path, 10, 0.5)
     assert "0x" not in str(error.value) and str(tmp_path) not in str(error.value)
-
-
-@pytest.mark.parametrize("yaw,pitch,roll", [(0, 0, 0), (30, 0, 0), (-45, 10, 5), (20, -25, -15)])
-def test_pose_of_a_rigid_head_is_exact(yaw, pitch, roll):
-    """The template, turned and seen from afar, anywhere and at any size, reads as it was turned."""
-    seen = TEMPLATE @ rotation(yaw, pitch, roll).T.astype(float)
-    landmarks = np.zeros((68, 2))
-    landmarks[LANDMARKS] = seen[:, :2] * (13.0, -13.0) + (320, 200)
-    assert head_pose(landmarks) == pytest.approx((yaw, pitch, roll), abs=1e-3)
-
-
-def test_pose_of_a_photograph_changes_sign_in_the_mirror():
-    picture = np.asarray(Image.open(EXAMPLES / "photos" / "einstein_1921.jpg").convert("RGB"))
-    ours, mirrored = (head_pose(find_face(p).landmarks) for p in (picture, picture[:, ::-1]))
-    assert ours[0] < -15  # he looks to his right, the left of the picture
-    assert np.allclose(np.multiply(mirrored, (-1, 1, -1)), ours, atol=5)
 
 
 def test_a_face_is_cut_out_as_the_paper_does():
