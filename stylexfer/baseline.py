@@ -9,25 +9,23 @@ averaged over frames, which takes out the expression: with one picture as the dr
 not symmetric, such as the pose, is carried over.
 
 The paper's text was not at hand when this was written: that the baseline is arithmetic on codes with
-averages over mirrored frames is from the project's notes on it; which frames are averaged (`AHEAD`,
-`SAMPLES`), and that the target is averaged too, are choices of ours.
+averages over mirrored frames is from the project's notes on it; which frames are averaged (`SAMPLES`
+of the first `LOOK_AHEAD`), and that the target is averaged too, are choices of ours.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stylexfer.driving import spread
 from stylexfer.packs import Pack, load_pack
 from stylexfer.packs.hub import locate_pack
 from stylexfer.tensors import device_and_dtype
 from stylexfer.transfer import FaceTransfer, Identity
 
-AHEAD = 64  # frames that are read before the first result, for the driver's neutral code
-SAMPLES = 8  # of these, evenly spread, are inverted for it
+SAMPLES = 8  # of the driver's first frames, evenly spread, that are inverted for its neutral code
 
 
 class LatentArithmetic(FaceTransfer):
@@ -42,51 +40,37 @@ class LatentArithmetic(FaceTransfer):
         """Any pack will do."""
 
     @property
-    def _view_side(self) -> int:
+    def view_side(self) -> int:
         return self.pack.identity_encoder.config.input_size
 
     def _own_motion(self, crop: np.ndarray) -> Tensor:
         return self.invert([mirrored(crop)])
 
-    def _codes(self, crops: list[np.ndarray]) -> Tensor:
+    def motion_codes(self, crops: list[np.ndarray]) -> Tensor:
         """`invert` of any number of crops, a batch at a time."""
         step = self.batch_size
         return torch.cat([self.invert(crops[i : i + step]) for i in range(0, len(crops), step)])
 
-    def _follower(
-        self,
-        identity: Identity,
-        crops: Iterator[np.ndarray | None],
-        pose: float,
-        expression: float,
-        relative: bool,
-    ) -> tuple[Iterator[np.ndarray | None], Tensor, Callable[[list[np.ndarray]], Tensor]]:
-        rest = identity.code.to(self.device)
-        target = (rest + identity.motion.to(self.device)) / 2  # n(t)
-        start: Tensor | None = None  # n(s), or with `relative` the first code
-        if not relative:
-            ahead = list(islice(crops, AHEAD))
-            crops = chain(ahead, crops)
-            start = self.neutral([crop for crop in ahead if crop is not None])
-        origin = rest if relative else target
-        scale = torch.full((1, rest.shape[1], 1), float(expression), device=self.device)
-        scale[:, : self.pack.coarse_rows] = pose
+    def rest_code(self, identity: Identity) -> Tensor:
+        return identity.code.to(self.device)
 
-        def follow(found: list[np.ndarray]) -> Tensor:
-            nonlocal start
-            codes = self._codes(found)
-            start = codes[:1] if start is None else start
-            return rest + scale * (origin + codes - start - rest)
+    def change(self, motion: Tensor, pose: float | Tensor, expression: float | Tensor) -> Tensor:
+        rows = torch.arange(motion.shape[1], device=motion.device)[:, None]
+        return torch.where(rows < self.pack.coarse_rows, pose * motion, expression * motion)
 
-        return crops, rest, follow
+    _origin_needs_crops = True
 
-    def neutral(self, crops: list[np.ndarray]) -> Tensor | None:
-        """n(s) of a driver's crops, `[1, n_styles, style_dim]`; None if there are none."""
+    def own_origin(self, identity: Identity, crops: list[np.ndarray]) -> Tensor | None:
+        """n(s) + (t - n(t)): rest + change(E(s) - origin) is the formula above. None: no crops."""
         if not crops:
             return None
-        chosen = np.linspace(0, len(crops) - 1, min(SAMPLES, len(crops))).round().astype(int)
-        faces = [crops[k] for k in chosen]
-        codes = self._codes(faces + [mirrored(face) for face in faces])
+        mirror = identity.motion.to(self.device)
+        return self.neutral(crops) + (self.rest_code(identity) - mirror) / 2
+
+    def neutral(self, crops: list[np.ndarray]) -> Tensor:
+        """n(s) of a driver's crops, `[1, n_styles, style_dim]`."""
+        faces = spread(crops, SAMPLES)
+        codes = self.motion_codes(faces + [mirrored(face) for face in faces])
         return codes.mean(dim=0, keepdim=True)
 
 

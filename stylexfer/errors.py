@@ -41,5 +41,9 @@ class HubRefused(StylexferError):
     """The Hub did not take what was pushed: no token, no rights, no connection."""
 
 
+class HubUnreachable(HubRefused):
+    """The Hub did not answer, or not as a Hub does: it may be there again later."""
+
+
 class TermsNotAccepted(StylexferError):
     """Weights whose terms nobody has accepted."""

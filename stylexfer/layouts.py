@@ -5,9 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from stylexfer.driving import Animated
 from stylexfer.errors import StylexferError
-from stylexfer.faces.composite import paste_back
-from stylexfer.transfer import Animated, Identity
+from stylexfer.faces.composite import Paster
+from stylexfer.identity import Identity
+from stylexfer.media import Mark
+
+FACE, SIDE_BY_SIDE, PASTED = "face", "side-by-side", "pasted"
+LAYOUTS = (FACE, SIDE_BY_SIDE, PASTED)
+LONGEST = 1920  # side of a clip pasted back, in pixels: larger ones play on few devices
+
+_EMPTY = 235  # grey of the driver's panel while no face is seen
 
 
 def beside(*pictures: np.ndarray) -> np.ndarray:
@@ -19,19 +27,45 @@ def beside(*pictures: np.ndarray) -> np.ndarray:
     )
 
 
+def mark_of(layout: str) -> Mark:
+    """Of a file with this layout: all but the face alone show something real too."""
+    return Mark.GENERATED if layout == FACE else Mark.COMPOSITE
+
+
 def arranger(
-    kind: str, identity: Identity, picture: np.ndarray | None, faithful: bool
+    layout: str,
+    identity: Identity,
+    picture: np.ndarray | None = None,
+    *,
+    faithful: bool = False,
+    follow: bool = False,
+    longest: int | None = None,
 ) -> Callable[[Animated], np.ndarray]:
-    """What `--output` asks for, as a function of one result. StylexferError."""
-    if kind == "face":
-        # the released demo shows rows 240 to 1023 of 1024
-        top = faithful and identity.inversion.shape[0] * 15 // 128 * 2
-        return lambda result: result.image[top:]
-    if kind == "pasted":
-        if picture is None:
-            raise StylexferError("A random identity has no picture: take --output face.")
-        return lambda result: paste_back(picture, identity.quad, result.image)
-    black = np.zeros_like(identity.crop)
-    return lambda result: beside(
-        identity.crop, black if result.driving is None else result.driving, result.image
-    )
+    """A function that lays out one result after the other.
+
+    layout: one of LAYOUTS. picture: what the identity is from, uint8 `[H, W, 3]`, for PASTED, which
+    shrinks it to `longest` pixels if it is larger. follow: PASTED moves, tilts and scales the face
+    as the driver's does. faithful: FACE shows the rows that the released demo shows.
+    StylexferError.
+    """
+    if layout == SIDE_BY_SIDE:
+        nobody = np.full_like(identity.crop, _EMPTY)
+        return lambda result: beside(
+            identity.crop, nobody if result.view is None else result.view.crop, result.image
+        )
+    if layout == PASTED:
+        if picture is None or identity.quad is None:
+            raise StylexferError("A random identity has no picture: take another layout.")
+        scale = min(1.0, (longest or np.inf) / max(picture.shape[:2]))
+        height, width = (max(2, round(side * scale)) for side in picture.shape[:2])
+        quad = identity.quad * (width / picture.shape[1], height / picture.shape[0])
+        ground = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+        paster = Paster(np.asarray(ground), quad)
+        if not follow:
+            return lambda result: paster(result.image)
+        return lambda result: paster(
+            result.image, *((v.quad, v.restarted) if (v := result.view) else ())
+        )
+    # 240 of 1024 rows
+    top = faithful and identity.inversion.shape[0] * 15 // 128 * 2
+    return lambda result: result.image[top:]

@@ -8,9 +8,9 @@
 Pictures are uint8 `[H, W, 3]` here; tensors live inside.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,45 +18,21 @@ import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
+from stylexfer.driving import FFHQ_SIDE, Animated, View, faithful_views, followed_views, spread
 from stylexfer.errors import NoFaceFound, PackMismatch
-from stylexfer.faces.align import align, crop_quad, ffhq_quad
+from stylexfer.faces.align import align, ffhq_quad
 from stylexfer.faces.detect import find_face, first_face
-from stylexfer.faces.track import FaceTracker
+from stylexfer.identity import Identity
 from stylexfer.networks import ReStyleEncoder, restyle
 from stylexfer.packs import Pack, load_pack, save_pack
 from stylexfer.packs.hub import locate_pack
+from stylexfer.stages import ahead
 from stylexfer.tensors import device_and_dtype, resized, to_pictures, to_tensor
 
-FFHQ_SIDE = 1024  # at which FFHQ and the paper's code align
 _BATCH = 8  # frames at once, at most,
 _BATCH_PIXELS = {"cpu": 8 * 256**2, "other": 4 * 1024**2}  # and pixels of results, by device
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The person who will be animated. Made by `identify` or `random_identity`; never changed.
-
-    `code` and `motion` are `[1, n_styles, style_dim]` fp32 on the CPU: the W+ inversion E_i(t) and
-    the own motion E_m(t) (a baseline: the code of the mirrored face). `crop` is the aligned face,
-    `inversion` its reconstruction G(code), both uint8 `[S, S, 3]`. `quad` `[4, 2]` places the crop
-    in the picture (None for a random identity).
-    """
-
-    code: Tensor
-    motion: Tensor
-    crop: np.ndarray
-    inversion: np.ndarray
-    quad: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Animated:
-    """One frame: the result `[size, size, 3]`, the driver's aligned crop, and whether a face was
-    found (if not, the last motion is repeated; `driving` is then None)."""
-
-    image: np.ndarray
-    driving: np.ndarray | None
-    face: bool
+LOOK_AHEAD = 64  # frames among which the best start is chosen,
+_LOOKS = 16  # and how many of these, evenly spread, are compared
 
 
 class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "face-reenactment"]):
@@ -155,11 +131,11 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
 
     def _own_motion(self, crop: np.ndarray) -> Tensor:
         """What `animate` has to know of the identity's own motion."""
-        return self.motion_codes([resized(crop, self._view_side)])
+        return self.motion_codes([resized(crop, self.view_side)])
 
     @property
-    def _view_side(self) -> int:
-        """Side of a driver's crop."""
+    def view_side(self) -> int:
+        """Side of a driver's crop, in pixels."""
         return self.pack.motion_encoder.config.input_size
 
     def _identity(self, crop: np.ndarray, quad: np.ndarray | None) -> Identity:
@@ -212,33 +188,42 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         pose: float = 1.0,
         expression: float = 1.0,
         relative: bool = False,
+        best_start: bool = False,
         steadiness: float = 0.5,
         batch_size: int | None = None,
     ) -> Iterator[Animated]:
         """Drive `identity` with `frames` (uint8 `[H, W, 3]`); one result a frame, in order.
 
         `pose`, `expression`: strengths, 0 keeps the identity's own, 1 is the driver's. `relative`:
-        the driver's change since its first face is added to the identity's own motion. Frames
-        without a face repeat the last motion. `steadiness` 0 .. 1 smooths the crop over time.
-        `batch_size`: frames at once, None for what suits the pack's size and the device.
+        the driver's change since its first face is added to the identity's own motion; with
+        `best_start`, its change since the face, of those in the first 64 frames, that is nearest
+        to the identity in pose and expression. Frames without a face repeat the last motion.
+        `steadiness` 0 .. 1 smooths the crop over time. `batch_size`: frames at once, None for what
+        suits the pack's size and the device.
+
+        `frames` are taken and looked at in a thread, a batch or two ahead of the results; to stop
+        early, close this generator before what `frames` reads from.
         NoFaceFound at the end if no frame had a face.
         """
-        crops = self._driving_crops(frames, fps, steadiness)
-        with torch.inference_mode():
-            crops, rest, follow = self._follower(identity, crops, pose, expression, relative)
-        last, seen = rest, False
-        while batch := list(islice(crops, batch_size or self.batch_size)):
-            found = [c for c in batch if c is not None]
-            with torch.inference_mode():
-                codes = iter(follow(found).split(1)) if found else iter(())
-                rows = []
-                for crop in batch:
-                    last = last if crop is None else next(codes)
-                    rows.append(last)
-                images = self.decode(torch.cat(rows))
-            seen = seen or bool(found)
-            for image, crop in zip(images, batch, strict=True):
-                yield Animated(image, crop, crop is not None)
+        size = batch_size or self.batch_size
+        if self.faithful:
+            views = faithful_views(frames, self.view_side)
+        else:
+            views = followed_views(frames, self.view_side, fps, steadiness)
+        last = rest = self.rest_code(identity)
+        seen = False
+        with closing(ahead(views, size)) as views:
+            origin, views = self._origin(identity, views, relative, best_start)
+            while batch := list(islice(views, size)):
+                crops = [view.crop for view in batch if view]
+                if crops:
+                    motion = self.motion_codes(crops)
+                    origin = motion[:1] if origin is None else origin
+                    codes = iter((rest + self.change(motion - origin, pose, expression)).split(1))
+                    seen = True
+                rows = [last := next(codes) if view else last for view in batch]
+                for image, view in zip(self.decode(torch.cat(rows)), batch, strict=True):
+                    yield Animated(image, view)
         if not seen:
             raise NoFaceFound(
                 "No face was found in the driving frames: use a clip in which one face is seen "
@@ -251,33 +236,21 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         pixels = _BATCH_PIXELS["cpu" if self.device.type == "cpu" else "other"]
         return max(1, min(_BATCH, pixels // self.size**2))
 
-    def _follower(
-        self,
-        identity: Identity,
-        crops: Iterator[np.ndarray | None],
-        pose: float,
-        expression: float,
-        relative: bool,
-    ) -> tuple[Iterator[np.ndarray | None], Tensor, Callable[[list[np.ndarray]], Tensor]]:
-        """(the crops, the code of the identity at rest, crops of the driver -> codes)."""
-        own = identity.motion.to(self.device)
-        rest = self.pack.mapper.identity_term(identity.code.to(self.device))
-        rest = rest + self.pack.mapper.motion_term(own)
-        first = None if relative else own  # the motion that a frame's is compared with
+    # A frame's code is rest_code + change(its motion - origin), for one visitor or for many at once.
 
-        def follow(found: list[np.ndarray]) -> Tensor:
-            nonlocal first
-            motion = self.motion_codes(found)
-            first = motion[:1] if first is None else first
-            return rest + self._scaled_change(motion - first, pose, expression)
+    @torch.inference_mode()
+    def rest_code(self, identity: Identity) -> Tensor:
+        """The code of the identity in its own pose, M(E_i(t), E_m(t)), `[1, n_styles, style_dim]`."""
+        still = self.pack.mapper.identity_term(identity.code.to(self.device))
+        return still + self.pack.mapper.motion_term(identity.motion.to(self.device))
 
-        return crops, rest, follow
-
-    def _scaled_change(self, motion: Tensor, pose: float, expression: float) -> Tensor:
-        """What a change of motion does to the code of an identity, `[B, n_styles, style_dim]`.
+    @torch.inference_mode()
+    def change(self, motion: Tensor, pose: float | Tensor, expression: float | Tensor) -> Tensor:
+        """What a change of motion does to the code of an identity, both `[B, n_styles, style_dim]`.
 
         M is linear, so it is B times the change. Of that the pose's part is scaled by one strength
-        and the rest by the other: the part that `pose_split` finds, else the coarse rows.
+        and the rest by the other (numbers or `[B, 1, 1]`): the part that `pose_split` finds, else
+        the coarse rows.
         """
         whole = self.pack.mapper.motion_term(motion)
         if self.pack.pose_split is not None:
@@ -287,22 +260,32 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
             part[:, self.pack.coarse_rows :] = 0
         return pose * part + expression * (whole - part)
 
-    def _driving_crops(self, frames, fps, steadiness) -> Iterator[np.ndarray | None]:
-        side = self._view_side
-        if self.faithful:
-            for frame in frames:
-                yield _faithful_crop(frame, side)
-            return
-        tracker = FaceTracker(fps=fps, steadiness=steadiness)
-        for frame in frames:
-            face = tracker.update(frame)
-            yield None if face is None else crop_quad(frame, ffhq_quad(face.landmarks), side)
+    def own_origin(self, identity: Identity, crops: list[np.ndarray]) -> Tensor | None:
+        """The motion of a driver that leaves the identity as it is, `[1, n_styles, style_dim]`: the
+        origin of absolute motion. Of `crops`, the driver's first, only a baseline makes use."""
+        return identity.motion.to(self.device)
 
+    _origin_needs_crops = False
 
-def _faithful_crop(frame: np.ndarray, side: int) -> np.ndarray | None:
-    """As the released code cuts out a driver: FFHQ's alignment, then PIL's bilinear; None: no face."""
-    try:
-        landmarks = first_face(frame).landmarks
-    except NoFaceFound:
-        return None
-    return resized(align(frame, landmarks, FFHQ_SIDE, 4 * FFHQ_SIDE), side)
+    def _origin(
+        self,
+        identity: Identity,
+        views: Iterator[View | None],
+        relative: bool,
+        best_start: bool,
+    ) -> tuple[Tensor | None, Iterator[View | None]]:
+        """(The motion with which each frame's is compared, None for the first face's; all views.)"""
+        choose = relative and best_start
+        looked = []
+        if choose or (self._origin_needs_crops and not relative):
+            looked = list(islice(views, LOOK_AHEAD))
+        crops = [view.crop for view in looked if view]
+        origin = None
+        if choose and crops:
+            motion = self.motion_codes(spread(crops, _LOOKS))
+            away = self.change(motion - self.own_origin(identity, crops), 1, 1)
+            nearest = int(away.flatten(1).norm(dim=1).argmin())
+            origin = motion[nearest : nearest + 1]
+        elif not relative:
+            origin = self.own_origin(identity, crops)
+        return origin, chain(looked, views)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from stylexfer.baseline import AHEAD, LatentArithmetic, load_model, mirrored
+from stylexfer.baseline import LatentArithmetic, load_model, mirrored
+from stylexfer.driving import followed_views
 from stylexfer.errors import NoFaceFound, PackMismatch
 from stylexfer.packs import save_pack
-from stylexfer.transfer import FaceTransfer
+from stylexfer.transfer import LOOK_AHEAD, FaceTransfer
 from tests.test_transfer import BLANK, COLLINS, HOPPER, driver, far, images, near, photo
 from tests.tiny import tiny_pack
 
@@ -32,16 +33,16 @@ def hopper(model):
     return model.identify(photo(HOPPER))
 
 
-def codes_of(model, frames) -> torch.Tensor:
-    """E of the crops that `animate` sees."""
-    return torch.cat([model.invert([crop]) for crop in model._driving_crops(frames, 25.0, 0.5)])
+def crops_of(model, frames, steadiness: float = 0.5) -> list[np.ndarray]:
+    """The crops that `animate` sees."""
+    return [view.crop for view in followed_views(frames, model.view_side, 25.0, steadiness)]
 
 
 def test_the_formula(model, hopper):
     """n(t) + E(s) - n(s), written out."""
     frames = driver(6)
-    crops = list(model._driving_crops(frames, 25.0, 0.5))
-    straight = codes_of(model, frames)
+    crops = crops_of(model, frames)
+    straight = torch.cat([model.invert([crop]) for crop in crops])
     flipped = torch.cat([model.invert([mirrored(crop)]) for crop in crops])
     neutral = (straight.mean(dim=0) + flipped.mean(dim=0)) / 2
     target = (hopper.code + model.invert([mirrored(hopper.crop)])) / 2
@@ -69,9 +70,10 @@ def test_a_mirrored_driver_turns_the_other_way(model, hopper):
     """With one picture only what is not symmetric is carried over, and its mirror image is opposite."""
     codes = []
     for frame in (driver(1)[0], mirrored(driver(1)[0])):
-        crops = model._driving_crops([frame], 25.0, 0.0)
-        crops, _, follow = model._follower(hopper, crops, 1.0, 1.0, False)
-        codes.append(follow(list(crops)) - (hopper.code + hopper.motion) / 2)
+        crops = crops_of(model, [frame], 0.0)
+        motion = model.motion_codes(crops) - model.own_origin(hopper, crops)
+        code = model.rest_code(hopper) + model.change(motion, 1.0, 1.0)
+        codes.append(code - (hopper.code + hopper.motion) / 2)
     assert codes[0].abs().max() > 1e-3
     cosine = torch.nn.functional.cosine_similarity(codes[0].flatten(), codes[1].flatten(), dim=0)
     assert cosine < -0.8  # dlib's landmarks are not quite mirrored
@@ -97,9 +99,9 @@ def test_a_long_clip_is_not_held(model, hopper):
             yield BLANK
 
     results = model.animate(hopper, endless(), batch_size=1)
-    for shown in range(AHEAD + 20):
+    for shown in range(LOOK_AHEAD + 20):
         next(results)
-        assert taken <= max(AHEAD, shown + 1)
+        assert taken <= max(LOOK_AHEAD, shown + 1) + 1  # one more is looked at meanwhile
     with pytest.raises(NoFaceFound):
         list(model.animate(hopper, [BLANK] * 3))
 

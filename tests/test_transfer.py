@@ -168,6 +168,37 @@ def test_relative_motion_starts_at_the_identitys_own(model, hopper):
     assert far(still, rest(model, hopper)[None]) < 1
 
 
+def test_the_best_start_is_the_frame_most_like_the_identity(model, hopper):
+    """The driver is Hopper herself, after frames of Einstein and of nobody."""
+    own = photo(HOPPER)
+    frames = [*driver(6), BLANK, *[own] * 6]
+    options = {"relative": True, "steadiness": 0.0, "batch_size": 4}
+    first, best = (
+        images(model.animate(hopper, frames, best_start=chosen, **options))
+        for chosen in (False, True)
+    )
+    still = rest(model, hopper)
+    assert far(best[-1], still) < 0.3 * far(first[-1], still)
+    assert near(first[0], still) and not near(best[0], still)
+    with pytest.raises(NoFaceFound):
+        list(model.animate(hopper, [BLANK] * 70, relative=True, best_start=True))
+
+
+def test_frames_of_several_visitors_in_one_batch(model, hopper):
+    """What a live page does: codes of each with its own identity, origin and strengths."""
+    other = model.random_identity(5)
+    crops = [model.identify(photo(path)).crop[:32, :32] for path in (EINSTEIN, COLLINS)]
+    people, strengths = (hopper, other), ((0.5, 1.0), (1.0, 0.0))
+    motion = model.motion_codes(crops)
+    rests = torch.cat([model.rest_code(person) for person in people])
+    origins = torch.cat([model.own_origin(person, []) for person in people])
+    pose, expression = torch.tensor(strengths).T[..., None, None]
+    together = model.decode(rests + model.change(motion - origins, pose, expression))
+    for k, (person, both) in enumerate(zip(people, strengths, strict=True)):
+        change = model.change(motion[k : k + 1] - model.own_origin(person, []), *both)
+        assert near(together[k], model.decode(model.rest_code(person) + change)[0])
+
+
 def test_same_input_same_bytes(model, hopper):
     first, second = (images(model.animate(hopper, driver(5))) for _ in range(2))
     assert np.array_equal(first, second)
@@ -201,7 +232,7 @@ def test_frames_are_taken_as_they_are_needed(model, hopper):
     assert taken == 0
     for shown in range(1, 10):
         next(results)
-        assert taken <= shown + 4
+        assert taken <= shown + 4 + 4  # the batch, and the next, which is looked at meanwhile
     results.close()
 
 

@@ -2,13 +2,13 @@
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from stylexfer.errors import TooLarge, TooLong, UnreadableMedia
+from stylexfer.errors import StylexferError, TooLarge, TooLong, UnreadableMedia
 
 MAX_BYTES = 500 * 2**20
 MAX_SECONDS = 600.0
@@ -49,10 +49,38 @@ class ClipInfo:
     start: float  # seconds from the start of the file to its first frame
     variable_rate: bool  # frames are repeated and dropped to keep time, see read_frames
     truncated: bool  # the file promises more seconds than it holds: it was cut short
+    skipped: float = 0.0  # seconds at the beginning of the clip that are left out, see `part`
+    whole: bool = True  # False: only `frames` frames from there on are wanted
 
     @property
     def has_audio(self) -> bool:
         return self.audio_codec is not None
+
+    def part(self, start: float = 0.0, end: float | None = None) -> "ClipInfo":
+        """The same clip from `start` to `end`, in seconds since its first frame (None: its end).
+
+        Rounded to whole frames, and at least one. StylexferError if nothing lies between.
+        """
+        first = round(start * self.fps)
+        last = self.frames if end is None else min(self.frames, round(end * self.fps))
+        if not 0 <= first < self.frames:
+            raise StylexferError(
+                f"The part cannot start at {start:g} s: the video has {self.duration:.2f} s. "
+                "Choose an earlier start."
+            )
+        if end is not None and end <= start:
+            raise StylexferError(
+                f"The part ends at {end:g} s, before it starts at {start:g} s. Choose a later end."
+            )
+        frames = max(1, last - first)
+        return replace(
+            self,
+            frames=frames,
+            duration=float(frames / self.fps),
+            skipped=self.skipped + float(first / self.fps),
+            whole=self.whole and frames == self.frames,
+            truncated=self.truncated and last == self.frames,
+        )
 
 
 def input_args(path: str | Path) -> list[str]:

@@ -3,7 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,13 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from stylexfer.errors import HubRefused, PackMismatch, PackNotFound, StylexferError
+from stylexfer.errors import (
+    HubRefused,
+    HubUnreachable,
+    PackMismatch,
+    PackNotFound,
+    StylexferError,
+)
 from stylexfer.packs.pack import (
     MANIFEST,
     broken_files,
@@ -183,6 +190,15 @@ def model_card(manifest: dict) -> str:
     )
 
 
+def open_repo(
+    repo: str, *, private: bool = False, token: str | None = None, endpoint: str | None = None
+) -> None:
+    """Make the model `repo` if it is not there. HubRefused; HubUnreachable, to try again later."""
+    api = HfApi(endpoint=endpoint, token=token)
+    with _refusals(repo):
+        _patiently(lambda: api.create_repo(repo, private=private, exist_ok=True))
+
+
 def push(
     folder: Path,
     repo: str,
@@ -194,7 +210,8 @@ def push(
     """Publish a checked pack as the model `repo`; returns the commit to pin.
 
     One commit, so a pack on the Hub is never half a pack; what was uploaded before a cut is not
-    sent again. HubRefused (token, rights), PackMismatch.
+    sent again. Pictures beside the pack, which its card may show, go along. HubRefused (token,
+    rights), HubUnreachable, PackMismatch.
     """
     manifest = verify_pack(folder)
     notice = folder / _NOTICES[0]
@@ -205,6 +222,7 @@ def push(
         )
     card = folder / _NOTICES[1]
     added = {name: folder / name for name in (*manifest["files"], MANIFEST)}
+    added |= {path.name: path for path in sorted(folder.glob("*.png"))}
     if notice.is_file():
         added[notice.name] = notice
     operations = [
@@ -212,25 +230,32 @@ def push(
     ]
     text = card.read_bytes() if card.is_file() else model_card(manifest).encode()
     operations.append(CommitOperationAdd(path_in_repo=card.name, path_or_fileobj=text))
-    api = HfApi(endpoint=endpoint, token=token)
-    try:
-        _patiently(lambda: api.create_repo(repo, private=private, exist_ok=True))
+    open_repo(repo, private=private, token=token, endpoint=endpoint)
+    with _refusals(repo):
         # Not patiently: it tries every upload again by itself, and a commit must not be made twice.
-        commit = api.create_commit(
+        commit = HfApi(endpoint=endpoint, token=token).create_commit(
             repo, operations, commit_message=f"Pack {manifest.get('name', '')}".strip()
         )
+    return commit.oid
+
+
+@contextmanager
+def _refusals(repo: str) -> Iterator[None]:
+    """What goes wrong while something is sent, as HubRefused or HubUnreachable."""
+    try:
+        yield
     except HFValidationError as problem:
         raise HubRefused(f"{repo!r} is no name of a repository: write user/name.") from problem
     except OfflineModeIsEnabled as problem:
         raise HubRefused("HF_HUB_OFFLINE is set: unset it to push.") from problem
     except HfHubHTTPError as problem:
-        raise HubRefused(_refusal(repo, problem)) from problem
+        kind = HubUnreachable if problem.response.status_code >= 500 else HubRefused
+        raise kind(_refusal(repo, problem)) from problem
     except Exception as problem:
-        raise HubRefused(
+        raise HubUnreachable(
             f"The connection to the Hub failed ({type(problem).__name__}: {problem}): run this "
             "again; files that were sent are not sent twice."
         ) from problem
-    return commit.oid
 
 
 def _refusal(repo: str, problem: HfHubHTTPError) -> str:

@@ -34,6 +34,25 @@ def clip_settings(views: list[str]) -> tuple[gr.Radio, gr.Checkbox, gr.Slider]:
     return view, relative, steadiness
 
 
+def clip_part() -> tuple[gr.Number, gr.Number]:
+    """From and to, in seconds. Not empty, so that the API takes them as optional."""
+    options = {"minimum": 0, "step": 0.1, "min_width": 150}
+    with gr.Row():
+        start = gr.Number(0, label=texts.PART_START, info=texts.PART_START_INFO, **options)
+        end = gr.Number(0, label=texts.PART_END, info=texts.PART_END_INFO, **options)
+    return start, end
+
+
+def clip_extras() -> tuple[gr.Checkbox, gr.Checkbox]:
+    """The best start of relative motion, and a head that moves in the portrait."""
+    with gr.Row():
+        best_start = gr.Checkbox(
+            False, label=texts.BEST_START, info=texts.BEST_START_INFO, min_width=150
+        )
+        follow = gr.Checkbox(False, label=texts.FOLLOW, info=texts.FOLLOW_INFO, min_width=150)
+    return best_start, follow
+
+
 def picture_input(label: str, **options) -> gr.Image:
     sources = ["upload", "webcam", "clipboard"]
     return picture_file(label, sources=sources, height=280, min_width=150, **options)

@@ -34,6 +34,7 @@ class Motion:
     expression: float
     relative: bool
     steadiness: float
+    best_start: bool = False
 
 
 def _alone(function: Callable, seconds: int | Callable) -> Callable:
@@ -95,16 +96,17 @@ class Engine:
     def _drive_chunks(
         self, identity: Identity, path: str, info: ClipInfo, motion: Motion
     ) -> Iterator[list[Animated]]:
-        with closing(read_frames(path, info)) as frames:
-            animated = self.model.animate(
-                identity,
-                frames,
-                fps=float(info.fps),
-                pose=motion.pose,
-                expression=motion.expression,
-                relative=motion.relative,
-                steadiness=motion.steadiness,
-            )
+        animated = self.model.animate(
+            identity,
+            read_frames(path, info),
+            fps=float(info.fps),
+            pose=motion.pose,
+            expression=motion.expression,
+            relative=motion.relative,
+            best_start=motion.best_start,
+            steadiness=motion.steadiness,
+        )
+        with closing(animated):
             while chunk := list(islice(animated, _CHUNK)):
                 yield chunk
 

@@ -47,6 +47,19 @@ def driving_clip_rows() -> list[list[str]]:
     return [_paths("clips/clip_a.mp4"), _paths("clips/clip_b.mp4")]
 
 
+def portrait_rows() -> list[list[str]]:
+    """Portrait."""
+    return [
+        _paths(name)
+        for name in (
+            "photos/grace_hopper.jpg",
+            "paintings/mona_lisa_joconde.jpg",
+            "paintings/morisot_self_portrait_1885.jpg",
+            "paintings/freecol_pocahontas.png",
+        )
+    ]
+
+
 def show_examples(
     rows: list[list[str]], inputs: list[Component], labels: list[str] | None = None
 ) -> gr.Examples:

@@ -1,10 +1,11 @@
-"""The page: three tabs over one engine. What a visitor does stays in that visitor's session."""
+"""The page: four tabs over one engine. What a visitor does stays in that visitor's session."""
 
 import gradio as gr
 from gradio.utils import get_space
 
 from stylexfer.ui import texts
 from stylexfer.ui.engine import Engine
+from stylexfer.ui.live_tab import live_tab
 from stylexfer.ui.picture_tab import picture_tab
 from stylexfer.ui.random_tab import random_tab
 from stylexfer.ui.session import Visitor
@@ -14,7 +15,7 @@ _HOUR = 3600
 
 # Tiles are square, their label above the picture and not on somebody's hair. The clock beside the
 # progress bar restarts at every sign of life; the text above the bar says how long it takes.
-# Trimming in the browser would fetch ffmpeg from another site.
+# Trimming in the browser would fetch ffmpeg from another site. On a phone all tabs are to be seen.
 CSS = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
 .tiles { display: grid !important; grid-template-columns: 1fr 1fr; }
@@ -34,6 +35,7 @@ CSS = """
 #people .gallery-item { min-width: 0; }
 #people .caption-label { padding: 1px 5px; font-size: 11px; }
 .account { min-height: 1.6em; }
+@media (max-width: 480px) { .tab-container > button { padding: 0 8px !important; } }
 """
 
 
@@ -65,6 +67,8 @@ def build_page(engine: Engine) -> gr.Blocks:
                 video_tab(engine, visitor)
             with gr.Tab(texts.RANDOM_TAB, elem_id="random") as tab:
                 random_tab(engine, visitor, tab)
+            with gr.Tab(texts.LIVE_TAB, elem_id="live"):
+                live_tab(engine, visitor)
         # Outside a Space there is nothing to duplicate.
         gr.DuplicateButton(texts.DUPLICATE, visible=get_space() is not None)
         # A state that was set once is deleted an hour after its visitor has left.

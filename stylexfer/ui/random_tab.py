@@ -10,6 +10,7 @@ from stylexfer.ui.controls import (
     LONG,
     SHORT,
     clip_input,
+    clip_part,
     clip_result,
     clip_settings,
     picture_input,
@@ -25,7 +26,7 @@ from stylexfer.ui.picture_tab import driven_by_picture
 from stylexfer.ui.session import Visitor
 
 PEOPLE = 8
-_LAST_SEED = 2**31 - 1 - PEOPLE
+LAST_SEED = 2**31 - 1 - PEOPLE
 
 
 def random_person(
@@ -59,7 +60,7 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
                 info=texts.PERSON_INFO,
                 precision=0,
                 minimum=0,
-                maximum=_LAST_SEED + PEOPLE,
+                maximum=LAST_SEED + PEOPLE,
                 elem_id="person",
             )
             pose, expression = strengths()
@@ -110,7 +111,7 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
     quiet = {"api_visibility": "private", **SHORT}
     show.click(random_gallery, inputs, outputs, api_name="random_gallery", **SHORT)
     onwards.click(
-        lambda first: min((first or 0) + PEOPLE, _LAST_SEED), first, first, api_visibility="private"
+        lambda first: min((first or 0) + PEOPLE, LAST_SEED), first, first, api_visibility="private"
     ).then(random_gallery, inputs, outputs, **quiet)
     inputs = [first, truncation, shown, visitor]
     tab.select(at_first, inputs, outputs, **quiet)
@@ -126,7 +127,7 @@ def _gallery_controls() -> tuple[gr.Number, gr.Slider, gr.Button, gr.Button]:
             info=texts.FIRST_SEED_INFO,
             precision=0,
             minimum=0,
-            maximum=_LAST_SEED,
+            maximum=LAST_SEED,
             min_width=150,
         )
         truncation = gr.Slider(
@@ -228,6 +229,7 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
     show_examples(driving_clip_rows(), [clip])
     result, account = clip_result("random-video-result")
     view, relative, steadiness = clip_settings(VIEWS[:2])
+    start_at, end_at = clip_part()
 
     @guarded
     def animate_random_video(
@@ -239,6 +241,8 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
         view: str,
         relative: bool,
         steadiness: float,
+        start_at: float,
+        end_at: float,
         visitor: Visitor,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ):
@@ -253,23 +257,27 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
             view: "Face" or "Side by side".
             relative: add the driver's change since the first frame to the person's own pose.
             steadiness: 0 to 1, smooths the driver's position over time.
+            start_at: seconds into the clip at which the part begins that is used.
+            end_at: seconds into the clip at which it ends; 0: at the clip's end.
 
         Returns:
             The animated clip as mp4, and an account of it in words.
         """
         run = visitor.start("random")
         with explained(texts.DRIVING_CLIP):
-            checked_clip(needed(clip))
+            info = checked_clip(needed(clip), start_at, end_at)
         progress(0, desc=texts.PREPARING_PERSON)
         someone = random_person(engine, visitor, seed, truncation)
         motion = Motion(pose, expression, relative, steadiness)
         with explained(texts.DRIVING_CLIP):
-            for finished in render_clip(engine, someone, None, clip, motion, view, run, progress):
+            for finished in render_clip(
+                engine, someone, None, clip, info, motion, view, False, run, progress
+            ):
                 yield finished or (gr.skip(), gr.skip())
 
     start.click(
         animate_random_video,
-        [*chosen, clip, view, relative, steadiness, visitor],
+        [*chosen, clip, view, relative, steadiness, start_at, end_at, visitor],
         [result, account],
         api_name="animate_random_video",
         show_progress_on=result,

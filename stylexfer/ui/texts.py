@@ -32,6 +32,7 @@ DUPLICATE = "Duplicate this Space"
 PICTURE_TAB = "Picture"
 CLIP_TAB = "Video"
 RANDOM_TAB = "Random person"
+LIVE_TAB = "Live"
 WITH_PICTURE = "With a picture"
 WITH_CLIP = "With a clip"
 
@@ -44,6 +45,14 @@ EXPRESSION = "Expression"
 STRENGTH_INFO = "1: as the driver"
 RELATIVE = "Relative motion"
 RELATIVE_INFO = "adds the driver's change to the portrait's own pose"
+BEST_START = "Best start"
+BEST_START_INFO = "relative to the driver's frame most like the portrait, not to the first"
+FOLLOW = "Move the head"
+FOLLOW_INFO = "in the portrait: moves, tilts and nears as the driver's does"
+PART_START = "From"
+PART_END = "To"
+PART_START_INFO = "seconds into the clip"
+PART_END_INFO = "seconds; 0: the clip's end"
 STEADINESS = "Steadiness"
 STEADINESS_INFO = "against jitter"
 SHOW = "Show"
@@ -102,10 +111,67 @@ DONE = "{done} of {total} frames at {fps} frames a second, in {seconds:.0f} s."
 STOPPED = "Stopped: {done} of {total} frames at {fps} frames a second are kept."
 STOPPED_EMPTY = "Stopped before the first frame."
 CUT_SHORT = "The clip ends early: it was cut short, or part of it is damaged."
-FACELESS = "{count} frames show no face; there the last motion is held."
+FACELESS = "{count} frames show no face ({spans}); there the last motion is held."
+CHANGES = "Another view or person at {times}; the motion of the new face is followed."
+SPAN = "from {begin:.1f} s to {end:.1f} s"
+MOMENT = "{at:.1f} s"
 SOUND_KEPT = "The sound is kept."
 
 # errors
 UNEXPECTED = "Something went wrong here, and the reason was noted. Try again, or with another file."
 NO_FILE = "Nothing is chosen here yet. Send a file, or click an example."
+CHOOSE_A_PART = (
+    "The video is longer than {limit:.0f} seconds, which is the limit: {seconds:.0f}. "
+    "Choose a part of it with From and To."
+)
 NO_SEED = "Type a whole number as the seed, such as 7."
+
+# live
+LIVE_INTRO = (
+    "Your camera drives the portrait, in this page. The camera's pictures are worked on in memory, "
+    "one at a time, and never stored. At most {seats} visitors at once, {minutes:.0f} minutes a run."
+)
+LIVE_SHARED_GPU = (
+    "Live needs a machine of its own, and this Space shares its GPU (ZeroGPU), which lends it for "
+    "seconds at a time. Duplicate the Space on a CPU or a GPU of your own, or run the app on your "
+    "computer; the other tabs work here."
+)
+LIVE_SLOW = "With the pack in use that needs a GPU: on this CPU a picture takes seconds."
+LIVE_WHO = "Who appears"
+START_LIVE = "Start camera"
+SET_NEUTRAL = "Set neutral"
+SAVE_LIVE = "Save the last {seconds} seconds"
+SAVED_LIVE = "Saved clip"
+MIRROR = "Mirror"
+MIRROR_INFO = "as in a mirror, both pictures"
+LIVE_RELATIVE_INFO = "adds your change since the neutral face; Set neutral takes the present one"
+LIVE_LABEL = "AI-generated"  # drawn into the live picture
+LIVE_BUSY = "All {seats} live places are taken. Try again in a few minutes."
+LIVE_NO_TICKET = "That took too long, so your place was given up. Press Start camera again."
+LIVE_GARBLED = "The page sent something that is no camera picture. Reload the page and start again."
+LIVE_TOO_LARGE = "The camera's picture is too large. Reload the page and start again."
+LIVE_TOO_FAST = "The page sent too many pictures a second. Reload the page and start again."
+LIVE_ELSEWHERE = "Another run was started from this page, so this one ended."
+LIVE_NOT_RUNNING = "Nothing is live. Press Start camera first."
+LIVE_TIME_UP = "The {minutes:.0f} minutes of this run are over. Press Start camera to go on."
+LIVE_IDLE = "No camera picture came for {seconds:.0f} seconds, so the run ended. Start it again."
+LIVE_WORDS = {  # for the browser's part
+    "idle": "Press Start camera. Your browser will ask whether this page may use it.",
+    "asking": "Waiting for the camera: allow it in your browser.",
+    "connecting": "Connecting.",
+    "running": "Live.",
+    "noFace": "No face: step into the picture.",
+    "stopped": "Stopped. The camera is off.",
+    "refused": "The camera was refused. Allow it for this page in your browser, and start again.",
+    "noCamera": "No camera was found. Connect one, and start again.",
+    "inUse": "The camera can't be opened: another program may use it. Close that, and start again.",
+    "insecure": "Browsers lend the camera only to pages with https, or to localhost.",
+    "lost": "The connection was lost. Start again.",
+    "blocked": "No live connection could be made: something between may not let WebSockets pass.",
+    "unsupported": "This browser can't hand out single camera pictures. Use a current one.",
+    "neutral": "Neutral is set: look and smile from here.",
+    "figures": "{fps} pictures a second, {latency} ms behind the camera",
+    "label": LIVE_LABEL,
+    "camera": "Your camera",
+    "picture": "The portrait, live: AI-generated",
+}

@@ -6,7 +6,9 @@ from stylexfer.ui import texts
 from stylexfer.ui.clips import VIEWS, checked_clip, render_clip
 from stylexfer.ui.controls import (
     LONG,
+    clip_extras,
     clip_input,
+    clip_part,
     clip_result,
     clip_settings,
     picture_input,
@@ -30,6 +32,8 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             show_examples(clip_rows(), [portrait, clip], texts.CLIP_EXAMPLES)
             view, relative, steadiness = clip_settings(VIEWS)
             pose, expression = strengths()
+            start_at, end_at = clip_part()
+            best_start, follow = clip_extras()
         with gr.Column(min_width=320):
             result, account = clip_result("video-result")
 
@@ -42,6 +46,10 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         expression: float,
         relative: bool,
         steadiness: float,
+        start_at: float,
+        end_at: float,
+        best_start: bool,
+        follow: bool,
         visitor: Visitor,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ):
@@ -55,25 +63,32 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             expression: strength of the expression, likewise.
             relative: add the driver's change since the first frame to the portrait's own pose.
             steadiness: 0 to 1, smooths the driver's position over time.
+            start_at: seconds into the clip at which the part begins that is used.
+            end_at: seconds into the clip at which it ends; 0: at the clip's end.
+            best_start: relative motion counts from the driver's frame most like the portrait.
+            follow: in the portrait, the head moves, tilts and nears as the driver's does.
 
         Returns:
             The animated clip as mp4, and an account of it in words.
         """
         run = visitor.start("video")
         with explained(texts.DRIVING_CLIP):  # before the portrait is inverted, which is slow
-            checked_clip(needed(clip))
+            info = checked_clip(needed(clip), start_at, end_at)
         progress(0, desc=texts.PREPARING)
         picture, identity = portrait_identity(engine, visitor, portrait)
-        motion = Motion(pose, expression, relative, steadiness)
+        motion = Motion(pose, expression, relative, steadiness, best_start)
         with explained(texts.DRIVING_CLIP):
             for finished in render_clip(
-                engine, identity, picture, clip, motion, view, run, progress
+                engine, identity, picture, clip, info, motion, view, follow, run, progress
             ):
                 yield finished or (gr.skip(), gr.skip())
 
     start.click(
         transfer_video,
-        [portrait, clip, view, pose, expression, relative, steadiness, visitor],
+        [
+            *(portrait, clip, view, pose, expression, relative, steadiness),
+            *(start_at, end_at, best_start, follow, visitor),
+        ],
         [result, account],
         api_name="transfer_video",
         show_progress_on=result,

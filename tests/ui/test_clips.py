@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stylexfer.errors import NoFaceFound, TooLong
 from stylexfer.faces.detect import find_face
@@ -16,6 +17,7 @@ from tests.tiny import tiny_pack
 
 MOTION = Motion(pose=1, expression=1, relative=False, steadiness=0.5)
 PORTRAIT = FOLDER / "photos/grace_hopper.jpg"
+_PEOPLE = ("grace_hopper.jpg", "collins_astronaut.png")
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,21 @@ def cache(tmp_path, monkeypatch) -> Path:
     return tmp_path / "cache"
 
 
-def _render(engine, identity, clip, view=texts.SHOW_FACE, run=None, progress=lambda *a, **k: None):
+def _render(
+    engine,
+    identity,
+    clip,
+    view=texts.SHOW_FACE,
+    run=None,
+    progress=lambda *a, **k: None,
+    part=(None, None),
+    follow=False,
+):
     picture = open_picture(PORTRAIT)
-    run = run or Run()
-    parts = clips.render_clip(engine, identity, picture, clip, MOTION, view, run, progress)
+    info = clips.checked_clip(clip, *part)
+    parts = clips.render_clip(
+        engine, identity, picture, clip, info, MOTION, view, follow, run or Run(), progress
+    )
     return [part for part in parts if part is not None][-1]
 
 
@@ -58,7 +71,7 @@ def test_counts_frames_without_a_face(engine, identity, clip):
     info = probe(path)
     assert (info.frames, info.fps) == (12, Fraction(30000, 1001))
     assert account.startswith("12 of 12 frames at 29.97")
-    assert "3 frames show no face" in account
+    assert "3 frames show no face (from 0.0 s to 0.1 s)" in account
 
 
 @pytest.mark.parametrize(
@@ -74,6 +87,22 @@ def test_views(engine, identity, clip, view, shape, mark):
     info = probe(path)
     assert (info.height, info.width) == shape
     assert read_mark(path) is mark
+
+
+def test_a_part_and_a_head_that_moves(engine, identity, clip):
+    path, account = _render(engine, identity, clip, texts.SHOW_PASTED, part=(0.1, 0.3), follow=True)
+    info = probe(path)
+    assert (info.frames, info.height, info.width) == (6, 600, 512)
+    assert account.startswith("6 of 6 frames") and "no face" not in account
+
+
+def test_a_cut_is_told(engine, identity, tmp_path):
+    shown = [open_picture(FOLDER / "photos" / name) for name in _PEOPLE]
+    frames = [np.asarray(Image.fromarray(face).resize((300, 300))) for face in shown]
+    path = tmp_path / "cut.mp4"
+    write_video(path, [frames[0]] * 5 + [frames[1]] * 5, Fraction(25))
+    _, account = _render(engine, identity, str(path))
+    assert "Another view or person at 0.2 s" in account
 
 
 def test_stop_keeps_what_is_done(engine, identity, clip):
@@ -106,8 +135,10 @@ def test_no_face_at_all(engine, identity, tmp_path):
 def test_limit_of_seconds(tmp_path):
     path = tmp_path / "long.mp4"
     write_video(path, [np.zeros((32, 32, 3), np.uint8)] * 70, Fraction(1))
-    with pytest.raises(TooLong):
+    with pytest.raises(TooLong, match="From and To"):
         clips.checked_clip(str(path))
+    assert clips.checked_clip(str(path), 10, 30).duration == 20
+    assert clips.checked_clip(str(path), 30, 0).duration == 40  # 0: to its end
 
 
 def test_driver_is_cut_to_its_surroundings(engine, identity):

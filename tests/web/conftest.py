@@ -1,25 +1,17 @@
 """The app as a visitor meets it: `python app.py` in its own process, and a real Chromium."""
 
-import os
-import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from stylexfer.packs import resolve_pack, save_pack
-from tests.tiny import tiny_pack
+from tests.web.chromium import camera_options, chromium_path, write_camera
+from tests.web.serve import ROOT, App, running_app
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 PORTRAIT = EXAMPLES / "photos/grace_hopper.jpg"
 PAINTING = EXAMPLES / "paintings/mona_lisa_joconde.jpg"
@@ -27,89 +19,52 @@ DRIVER = EXAMPLES / "photos/collins_astronaut.png"
 OTHER_DRIVER = EXAMPLES / "photos/einstein_1921.jpg"
 LONG_CLIP = EXAMPLES / "clips/clip_a.mp4"
 
-STARTS_WITHIN = 15  # seconds, the promise of the README; tripled for a busy machine
 PATIENCE = 30_000  # milliseconds for one result
-
-
-@dataclass(frozen=True)
-class App:
-    url: str
-    log: Path
-    started_in: float
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory) -> Iterator[App]:
-    """The app with the default pack; in a checkout without one, with a tiny random pack."""
     folder = tmp_path_factory.mktemp("app")
-    pack = "default"
-    if resolve_pack(pack) is None:
-        pack = str(folder / "pack")
-        save_pack(tiny_pack(size=128), pack)
-    (folder / "tmp").mkdir()
-    places = {"GRADIO_TEMP_DIR": str(folder / "cache"), "TMPDIR": str(folder / "tmp")}
-    port, log = _free_port(), folder / "log"
-    command = [sys.executable, "app.py", "--pack", pack, "--port", str(port)]
-    began = time.monotonic()
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **places}, stdout=file, stderr=file
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        while not _answers(url):
-            late = time.monotonic() - began > 3 * STARTS_WITHIN
-            if late or process.poll() is not None:
-                pytest.fail(f"the app did not start; its log:\n{log.read_text()}")
-            time.sleep(0.1)
-        yield App(url, log, time.monotonic() - began)
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with running_app(folder) as app:
+        yield app
     left = [path.name for path in (folder / "tmp").rglob("*")]
     assert not left, f"the app left files behind: {left}"
 
 
-def _answers(url: str) -> bool:
+@pytest.fixture(scope="session")
+def player() -> Iterator[Playwright]:
+    with sync_playwright() as player:
+        yield player
+
+
+def _launched(player: Playwright, *options: str) -> Browser:
+    path = chromium_path()
     try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-def _chromium() -> str | None:
-    """`$STYLEXFER_CHROMIUM`, else the system's, else None: playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = (shutil.which(name) for name in names)
-    return os.environ.get("STYLEXFER_CHROMIUM") or next(filter(None, found), None)
+        return player.chromium.launch(executable_path=path, args=options)
+    except PlaywrightError as error:
+        pytest.fail(
+            f"Chromium ({path or 'the one of playwright'}) does not start: install it "
+            "(apt-get install chromium, or playwright install chromium) or name it in "
+            f"STYLEXFER_CHROMIUM. {error}",
+            pytrace=False,
+        )
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = _chromium()
-        try:
-            chromium = playwright.chromium.launch(executable_path=path)
-        except PlaywrightError as error:
-            pytest.fail(
-                f"Chromium ({path or 'the one of playwright'}) does not start: install it "
-                "(apt-get install chromium, or playwright install chromium) or name it in "
-                f"STYLEXFER_CHROMIUM. {error}",
-                pytrace=False,
-            )
-        yield chromium
-        chromium.close()
+def browser(player: Playwright) -> Iterator[Browser]:
+    chromium = _launched(player)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="session")
+def camera_browser(player: Playwright, tmp_path_factory) -> Iterator[Browser]:
+    """A Chromium whose camera sees a rendered face that comes and goes, over and over."""
+    path = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    write_camera(path)
+    chromium = _launched(player, *camera_options(path))
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.web.conftest import (
     PAINTING,
     PATIENCE,
     PORTRAIT,
-    STARTS_WITHIN,
 )
+from tests.web.serve import STARTS_WITHIN
 from tests.web.visit import address, changed, fetch, open_tab, press, upload
 
 pytestmark = pytest.mark.web
@@ -120,7 +120,7 @@ def test_phone(app, browser):
         )
         page = context.new_page()
         page.goto(app.url)
-        for tab in ("Picture", "Video", "Random person"):
+        for tab in ("Picture", "Video", "Random person", "Live"):
             open_tab(page, tab)
             if tab == "Random person":
                 page.locator("#people img").nth(7).wait_for()
