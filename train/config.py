@@ -35,19 +35,32 @@ class ConfigError(StylexferError):
     """A configuration that cannot be run; the message says what to change."""
 
 
+# Of these a pack can be made; the first two stages make a part of one.
+PUBLISHED = ("inversion", "transfer")
+
+
 def read_config(stage: str, defaults: Mapping, argv: list[str] | None = None) -> dict:
-    """`--config FILE --out DIR [--set key=value ..] [--max-minutes M]` as one dict.
+    """`--config FILE --out DIR [--set key=value ..] [--max-minutes M]` and where to push, as one
+    dict.
 
     `defaults` are the stage's own, over `COMMON`; a section (a dict) of them is filled in key by
     key. `--set` takes dotted keys and JSON values. A key that has no default is an error, in the
-    file and in `--set`. Adds `stage`, `out`, `max_minutes`.
+    file and in `--set`. Adds `stage`, `out`, `max_minutes`, `push_to_hub`, `push_every`, `private`.
     """
     parser = argparse.ArgumentParser(prog=f"train.{stage}")
     parser.add_argument("--config", type=Path, required=True, help="JSON file of the stage")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and logs")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--max-minutes", type=float, default=None, help="end cleanly after this")
+    add_push_options(parser)
+    parser.add_argument("--push-every", type=int, metavar="N", help="steps; else only at the end")
     args = parser.parse_args(argv)
+    check_push_options(parser, args)
+    if args.push_to_hub and stage not in PUBLISHED:
+        parser.error(
+            f"--push-to-hub: {stage} makes no whole pack; give it to train.transfer, or to "
+            "train.export, which takes all stages together"
+        )
     try:
         given = json.loads(args.config.read_text())
     except (OSError, ValueError) as problem:
@@ -68,7 +81,24 @@ def read_config(stage: str, defaults: Mapping, argv: list[str] | None = None) ->
     missing = [key for key, value in config.items() if value is NEEDED]
     if missing:
         parser.error(f"{args.config} lacks {', '.join(missing)}")
-    return {**config, "stage": stage, "out": str(args.out), "max_minutes": args.max_minutes}
+    command = {"stage": stage, "out": str(args.out), "max_minutes": args.max_minutes}
+    push = {name: getattr(args, name) for name in ("push_to_hub", "push_every", "private")}
+    return {**config, **command, **push}
+
+
+def add_push_options(parser: argparse.ArgumentParser) -> None:
+    """Where a pack is published, as of every command that makes one."""
+    parser.add_argument("--push-to-hub", metavar="REPO", help="publish the pack as user/name")
+    parser.add_argument("--private", action="store_true", help="on the Hub, for you alone")
+
+
+def check_push_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends the command where an option says how to push, and none that or where to."""
+    every = getattr(args, "push_every", None)
+    if not args.push_to_hub and (args.private or every is not None):
+        parser.error("--private and --push-every say how to push: give --push-to-hub REPO too")
+    if every is not None and every < 1:
+        parser.error(f"--push-every is {every}: at least 1 step")
 
 
 def _fill(config: dict, given: Mapping, above: str = "") -> list[str]:

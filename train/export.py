@@ -1,31 +1,52 @@
-"""The checkpoints of the stages as one pack.
+"""The checkpoints of the stages as one pack, and a pack on the Hub.
 
 python -m train.export --runs runs --out checkpoints/default --name default
+python -m train.export --run runs/transfer --out packs/mine --push-to-hub user/mine
+
+`--runs` is a folder of the run folders generator, inversion, transfer (and recognition); `--run` is
+one run of the transfer stage, or of inversion (a pack for the baseline), and what was not trained
+there is taken from where that run had it.
 """
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
+from stylexfer.errors import HubRefused
 from stylexfer.networks import Mapper, MotionEncoder, PoseSplit
 from stylexfer.packs import Pack, save_pack
 from stylexfer.packs.components import numbers_of
+from stylexfer.packs.hub import push
 from stylexfer.packs.pack import file_facts, read_json, write_manifest
 from stylexfer.packs.weights import write_state
 from train import checkpoint
-from train.config import ConfigError
+from train.card import write_card
+from train.config import PUBLISHED, ConfigError, add_push_options, check_push_options
 from train.data.dataset import open_corpus
 from train.heads.dataset import HeadsDataset
 from train.loop import command
 from train.method import pooled
-from train.origins import find
+from train.origins import find, of_state, stage_state
+from train.provenance import Terms, checkpoint_of, history, notice, terms_of
 
-ORIGIN = "made by train/{stage}.py from {corpus}"
-HEADS = "rendered heads made from CC0 assets; no real person"
-LICENCE = "CC0-1.0 assets, weights under Apache-2.0"
+PARTS = ("generator", "identity_encoder", "motion_encoder", "mapper")
+
+
+@dataclass
+class Exported:
+    """What goes into a pack, and what is said of it."""
+
+    networks: dict[str, nn.Module]
+    config: dict  # of the stage that the pack is the end of
+    terms: dict[str, Terms]
+    training: dict[str, dict] = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
 
 
 def fit_pose_split(
@@ -59,61 +80,102 @@ def fit_pose_split(
     return split
 
 
-def best_state(run: Path) -> dict:
-    """The transfer stage's weights of the best validation, else of its last checkpoint."""
-    state = checkpoint.load(run / "best.pt") or checkpoint.load(run / "checkpoint.pt")
-    if state is None:
-        raise ConfigError(f"{run} holds no checkpoint: train the transfer stage first.")
-    return state
+def best_state(run: Path) -> tuple[dict, Path]:
+    """A run's weights of the best validation, else of its last checkpoint, and where they lie."""
+    for path in (run / "best.pt", run / "checkpoint.pt"):
+        if (state := checkpoint.load(path)) is not None:
+            return state, path
+    raise ConfigError(f"{run} holds no checkpoint: train the stage first, or give another folder.")
 
 
-def export(runs: Path, name: str, version: str, description: str) -> Pack:
-    """The pack of the averaged weights in `runs/{generator,inversion,transfer}`.
+def gather(run: Path, elsewhere: Mapping[str, Path]) -> Exported:
+    """The networks of one run, read once, so that they are of one step, and those it began with.
 
-    What was not trained there is taken from where the transfer stage had it.
+    elsewhere: where else a network that was not trained there is. ConfigError.
     """
-    run = runs / "transfer"
-    saved = best_state(run)
+    saved, path = best_state(run)
     config = saved["config"]
-    path = run / ("best.pt" if (run / "best.pt").is_file() else "checkpoint.pt")
-    own = [runs / "generator" / "generator.pt", runs / "inversion" / "checkpoint.pt"]
-    drawn, inverted = (p if p.is_file() else None for p in own)
-    trained = "generator" in saved["architecture"]
-    generator = find(path if trained else drawn or config["generator"], "generator")
-    encoder = find(inverted or config["identity_encoder"], "identity_encoder")
-    motion_encoder, mapper = (find(path, part) for part in ("motion_encoder", "mapper"))
-    data = open_corpus(config["data"], config["size"])
-    labelled = isinstance(data, HeadsDataset)
-    pose_split = fit_pose_split(motion_encoder, mapper, data) if labelled else None
-    stages = {
-        "generator": "transfer" if trained else "generator",
-        "identity_encoder": "inversion",
-        "motion_encoder": "transfer",
-        "mapper": "transfer",
-        "pose_split": "export",
-    }
-    corpus = HEADS if labelled else "video"
-    info = {
-        "name": name,
-        "version": version,
-        "description": description,
-        "licence": LICENCE if labelled else "that of the corpus and of the weights it began with",
-        "origin": {k: ORIGIN.format(stage=v, corpus=corpus) for k, v in stages.items()},
-    }
-    return Pack(generator, encoder, motion_encoder, mapper, pose_split, info)
+    stage = config.get("stage")
+    if stage not in PUBLISHED:
+        raise ConfigError(f"{run} is a run of {stage}, which makes no whole pack: give --runs.")
+    networks, terms, began = {}, {}, {}
+    for name in PARTS if stage == "transfer" else PARTS[:2]:
+        if name in saved["architecture"]:
+            networks[name] = of_state(saved, name, path)
+            terms[name] = terms_of(path, name, saved)
+            continue
+        where = elsewhere.get(name) or config[name]
+        if where is None:
+            raise ConfigError(f"{run} was trained without {name}: resume it with one first.")
+        began[name] = where
+        networks[name] = find(_drawing(where) if name == "generator" else where, name)
+        terms[name] = terms_of(where, name, checkpoint_of(where))
+    metrics = saved.get("validation", {})
+    return Exported(networks, config, terms, history(saved, began), metrics)
 
 
-def add_component(folder: Path, name: str, path: Path) -> None:
-    """Another network of a stage, such as `recognition`, into a pack, as fp16."""
-    network = find(path, name)
-    manifest = read_json(folder)
+def _drawing(path: str | Path) -> str | Path:
+    """Of the generator stage's checkpoint, the generator that draws people from normal z, which
+    lies beside it; any other path is as it is."""
+    folded = Path(path).parent / "generator.pt"
+    state = checkpoint_of(path) or {}
+    return folded if "identity_codes.weight" in state.get("ema", {}) and folded.exists() else path
+
+
+def export(runs: Path | None, run: Path | None) -> Exported:
+    """What is in a folder of run folders, or in one run. ConfigError."""
+    if run is not None:
+        return gather(run, {})
+    own = {"generator": "generator/checkpoint.pt", "identity_encoder": "inversion/checkpoint.pt"}
+    elsewhere = {name: runs / path for name, path in own.items() if (runs / path).is_file()}
+    found = gather(runs / "transfer", elsewhere)
+    recognition = runs / "recognition" / "checkpoint.pt"
+    if recognition.is_file():
+        state = stage_state(recognition)
+        found.networks["recognition"] = of_state(state, "recognition", recognition)
+        found.terms["recognition"] = terms_of(recognition, "recognition", state)
+        found.training |= history(state, {})
+    return found
+
+
+def save(found: Exported, out: Path, name: str, version: str, description: str) -> None:
+    """Write the pack into `out`: networks, manifest, licence, card and sheet."""
+    parts = {k: v for k, v in found.networks.items() if k != "recognition"}
+    where = (found.config["data"], found.config["size"])
+    data, held_out = open_corpus(*where), None
+    if isinstance(data, HeadsDataset):
+        held_out = open_corpus(*where, "validation")
+        if "mapper" in parts:
+            parts["pose_split"] = fit_pose_split(parts["motion_encoder"], parts["mapper"], data)
+            found.terms["pose_split"] = found.terms["mapper"]
+    licences = {licence for terms in found.terms.values() for licence in terms.licences}
+    info = {"name": name, "version": version, "description": description}
+    info |= {"licence": "; ".join(sorted(licences)), "training": found.training}
+    if found.metrics:
+        info["metrics"] = {"validation": found.metrics}
+    encoder = parts["identity_encoder"].config
+    method = "transfer" if "mapper" in parts else getattr(encoder, "heads", "psp")
+    pack = Pack(**parts, info=info, method=method)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "LICENSE.txt").write_text(notice(found.terms.values()))
+    save_pack(pack, out)
+    manifest = read_json(out)
+    if "recognition" in found.networks:
+        _add(manifest, out, "recognition", found.networks["recognition"])
+    for part, terms in found.terms.items():
+        facts = {"origin": terms.origin, "licence": "; ".join(terms.licences)}
+        manifest["files"][f"{part}.safetensors"] |= facts
+    write_manifest(out, manifest)
+    write_card(out, pack, held_out)
+
+
+def _add(manifest: dict, folder: Path, name: str, network: nn.Module) -> None:
+    """Another network, as fp16."""
     state = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     file = folder / f"{name}.safetensors"
     write_state(file, state)
-    origin = ORIGIN.format(stage=name, corpus="the corpus of the pack")
-    manifest["files"][file.name] = file_facts(file, origin, manifest["licence"])
+    manifest["files"][file.name] = file_facts(file, "", "")
     manifest["architecture"][name] = numbers_of(network)
-    write_manifest(folder, manifest)
 
 
 def save_continuation(runs: Path, path: Path) -> None:
@@ -127,23 +189,38 @@ def save_continuation(runs: Path, path: Path) -> None:
     save_file({k: v.half().contiguous() for k, v in state.items()}, path)
 
 
+def publish(folder: Path, repo: str, private: bool) -> None:
+    """Push the pack and say how it is pinned. HubRefused, with the command for later."""
+    try:
+        commit = push(folder, repo, private=private)
+    except HubRefused as problem:
+        later = f"python -m stylexfer pack push {repo} --pack {folder}"
+        later += " --private" if private else ""
+        raise HubRefused(f"{problem} The pack is whole in {folder}; later: {later}") from problem
+    print(f"{repo}@{commit}")
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="train.export")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the run folders")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--runs", type=Path, help="folder of the run folders of all stages")
+    given.add_argument("--run", type=Path, help="run folder of the transfer or inversion stage")
     parser.add_argument("--out", type=Path, required=True, help="folder of the pack")
-    parser.add_argument("--name", required=True)
+    parser.add_argument("--name", help="else that of the repository, or of the folder")
     parser.add_argument("--version", default="0")
     parser.add_argument("--description", default="")
+    add_push_options(parser)
     args = parser.parse_args(argv)
-    pack = export(args.runs, args.name, args.version, args.description)
-    save_pack(pack, args.out)
-    if (args.runs / "generator" / "checkpoint.pt").is_file():
+    check_push_options(parser, args)
+    found = export(args.runs, args.run)
+    name = args.name or (args.push_to_hub or args.out.resolve().name).split("/")[-1]
+    save(found, args.out, name, args.version, args.description)
+    if args.runs and (args.runs / "generator" / "checkpoint.pt").is_file():
         save_continuation(args.runs, args.out / "training.safetensors")
-    recognition = args.runs / "recognition" / "checkpoint.pt"
-    if recognition.is_file():
-        add_component(args.out, "recognition", recognition)
     size = sum(f.stat().st_size for f in args.out.glob("*.safetensors"))
     print(f"{args.out}: {size / 1e6:.1f} MB")
+    if args.push_to_hub:
+        publish(args.out, args.push_to_hub, args.private)
 
 
 if __name__ == "__main__":

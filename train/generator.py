@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> None:
         generator = fold_gaussian(ema.cpu(), reference)
         state = {f"generator.{k}": v for k, v in generator.state_dict().items()}
         checkpoint.save(run.out / "generator.pt", {**run.facts, "ema": state})
-    run.accelerator.end_training()
+    run.finish()
 
 
 if __name__ == "__main__":

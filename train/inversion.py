@@ -276,7 +276,7 @@ def main(argv: list[str] | None = None) -> None:
             with torch.no_grad():
                 rows = [seen[few], clean[few], generator(code[few], dtype=dtype)]
             save_sheet(run.out, step + 1, rows)
-    run.accelerator.end_training()
+    run.finish()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +59,8 @@ class Log:
         seconds = time.monotonic() - self.begun
         rate = self.images * self.accelerator.num_processes / seconds
         values = dict(zip(names, means.tolist(), strict=True))
-        self.write(step + 1, {k: values[k] for k in self.sums} | {"images_per_s": rate})
+        told = {"images_per_s": rate, "memory_gb": peak_memory(self.accelerator.device)}
+        self.write(step + 1, {k: values[k] for k in self.sums} | told)
         self._begin()
 
     def check(self) -> None:
@@ -70,8 +73,8 @@ class Log:
             )
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """One line, from the main process."""
-        if not self.accelerator.is_main_process:
+        """One line, if there is anything to say, from the main process."""
+        if not (values and self.accelerator.is_main_process):
             return
         line = json.dumps({"step": step} | {k: round(v, 5) for k, v in values.items()})
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +97,14 @@ class Log:
         fresh = self.path.with_suffix(".tmp")
         fresh.write_text("".join(kept))
         os.replace(fresh, self.path)
+
+
+def peak_memory(device: torch.device) -> float:
+    """The most that this process ever held, GB: on a GPU of its memory, else of the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def save_sheet(out: str | Path, step: int, rows: Sequence[Tensor]) -> None:

@@ -31,11 +31,12 @@ from accelerate.utils import DistributedType, broadcast_object_list, gather_obje
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from stylexfer.errors import StylexferError
+from stylexfer.errors import HubRefused, StylexferError
 from train import checkpoint
 from train.config import ConfigError, read_config
 from train.layers import share_batch_statistics
 from train.log import Log
+from train.publish import Publisher
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -53,6 +54,7 @@ class Run:
     accelerator: Accelerator
     out: Path
     log: Log
+    publisher: Publisher | None = None  # in the main process, if packs are pushed
     step: int = 0  # how many steps are done
     parts: dict[str, object] = field(default_factory=dict)  # of a checkpoint: name -> its owner
     facts: dict = field(default_factory=dict)  # plain values that a checkpoint also holds
@@ -142,8 +144,11 @@ class Run:
                 late = limit is not None and time.monotonic() - begun > 60 * limit
                 if limit is not None:
                     late = broadcast_object_list([late])[0]
-                if late or self.step == stop or self.step % self.config["save_every"] == 0:
+                due = self._push_due()
+                if due or late or self.step == stop or self.step % self.config["save_every"] == 0:
                     self.save()
+                if due and self.main:
+                    self.publisher.start(self.step)
                 if late:
                     return
 
@@ -175,6 +180,20 @@ class Run:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
+    def _push_due(self) -> bool:
+        """Whether the checkpoint of this step is to be pushed; all processes say the same."""
+        if self.publisher is not None:
+            self.publisher.watch()
+        every = self.config["push_every"]
+        return every is not None and self.step % every == 0
+
+    def finish(self) -> None:
+        """After the last step: close the tracker, push the pack. HubRefused."""
+        self.accelerator.wait_for_everyone()  # who leaves early could take others' messages along
+        self.accelerator.end_training()
+        if self.publisher is not None:
+            self.publisher.finish(self.step)
+
     def sheet_due(self) -> bool:
         """Whether the step under way ends with a sheet of samples, written by this process."""
         return self.main and (self.step + 1) % self.config["sheet_every"] == 0
@@ -190,7 +209,7 @@ class Run:
 
 
 def begin(stage: str, defaults: Mapping, argv: list[str] | None = None) -> Run:
-    """The stage's configuration and where it runs. ConfigError."""
+    """The stage's configuration and where it runs. ConfigError, HubRefused."""
     config = read_config(stage, defaults, argv)
     out = Path(config["out"])
     if config["precision"] not in DTYPES:
@@ -214,7 +233,23 @@ def begin(stage: str, defaults: Mapping, argv: list[str] | None = None) -> Run:
         out.mkdir(parents=True, exist_ok=True)
         accelerator.init_trackers("tracker")
     torch.manual_seed(config["seed"] + accelerator.process_index)
-    return Run(config, accelerator, out, Log(out, config["log_every"], accelerator))
+    log = Log(out, config["log_every"], accelerator)
+    return Run(config, accelerator, out, log, _publisher(config, out, accelerator))
+
+
+def _publisher(config: Mapping, out: Path, accelerator: Accelerator) -> Publisher | None:
+    """In the main process, if packs are pushed. HubRefused, in all processes."""
+    if not config["push_to_hub"]:
+        return None
+    made = problem = None
+    if accelerator.is_main_process:
+        try:
+            made = Publisher(out, config["push_to_hub"], config["private"])
+        except HubRefused as refusal:
+            problem = str(refusal)
+    if problem := broadcast_object_list([problem])[0]:
+        raise HubRefused(problem)
+    return made
 
 
 def torch_rng(rng: np.random.Generator) -> torch.Generator:

@@ -59,14 +59,20 @@ def find(path: str | Path, name: str) -> nn.Module:
     if folder is not None:
         return load_component(folder, name)
     state = stage_state(path)
-    if state is not None:
-        if name not in state["architecture"]:
-            held = ", ".join(state["architecture"])
-            raise ConfigError(f"{path} holds no {name}, only {held}: give another path.")
-        network = build(name, state["architecture"])
-        network.load_state_dict(below(state["ema"], name))
-        return network.eval().requires_grad_(False)
-    return _released(Path(path), name)
+    return _released(Path(path), name) if state is None else of_state(state, name, path)
+
+
+def of_state(state: Mapping, name: str, path: str | Path) -> nn.Module:
+    """The averaged network `name` of a stage's checkpoint that was read from `path`, frozen.
+
+    ConfigError if it does not hold that network.
+    """
+    if name not in state["architecture"]:
+        held = ", ".join(state["architecture"])
+        raise ConfigError(f"{path} holds no {name}, only {held}: give another path.")
+    network = build(name, state["architecture"])
+    network.load_state_dict(below(state["ema"], name))
+    return network.eval().requires_grad_(False)
 
 
 def _released(path: Path, name: str) -> nn.Module:

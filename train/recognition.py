@@ -141,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
         if held_out is not None and (step + 1) % config["validate_every"] == 0:
             values = validate(ema.recognition, held_out, config["validation_frames"])
             run.log.write(step + 1, {f"validation_{k}": v for k, v in values.items()})
-    run.accelerator.end_training()
+    run.finish()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from train.method import identity_network, make_transfer
 from train.optim import average_of, learning_rate, make_optimizer, set_learning_rate, update_ema
 from train.origins import architecture
 from train.pairs import Pairs, target_codes
-from train.validation import Validation, keep_best
+from train.validation import Validation, keep_best, of_stage
 
 DEFAULTS = {
     "data": NEEDED,
@@ -108,6 +108,8 @@ def main(argv: list[str] | None = None) -> None:
     known = None if coded is None else known_w(coded, data)
     if known is None and (weights["code"] or not config["identity_encoder"]):
         raise ConfigError("this generator knows no codes: give identity_encoder, weights.code 0.")
+    if config["push_to_hub"] and not config["identity_encoder"]:
+        raise ConfigError("--push-to-hub: without identity_encoder there is no whole pack to push.")
     spread = spread_of(generator, known)[1].to(device)
     rows = None if known is None else generator.broadcast(known)
     for frozen in (coded, generator):
@@ -141,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     dtype, random = run.drawing_dtype(generator.config.conv_clamp), config["noise"] == "random"
     if config["validate_every"] and "validation" in codes and run.main:
         held_out = open_corpus(config["data"], config["size"], "validation")
-        validation = Validation(held_out, codes["validation"], config["validation_clips"])
+        validation = Validation(held_out, config["validation_clips"])
 
     for step, batches in run.steps(pairs.draw, pairs.read, config["steps"]):
         rate = learning_rate(config["lr"], config["schedule"], step, config["steps"])
@@ -170,10 +172,11 @@ def main(argv: list[str] | None = None) -> None:
         if run.sheet_due():
             save_sheet(run.out, step + 1, samples(batch, out["code"], generator, dtype))
         if validation is not None and (step + 1) % config["validate_every"] == 0:
-            values = validation.measure(ema, generator, recognition, dtype)
+            animator = of_stage(ema, generator, codes["validation"], dtype)
+            values = validation.measure(animator, recognition, device)
             run.log.write(step + 1, {f"validation_{k}": v for k, v in values.items()})
             keep_best(run, ema, values)
-    run.accelerator.end_training()
+    run.finish()
 
 
 @torch.no_grad()

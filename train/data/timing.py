@@ -9,13 +9,33 @@ import torch
 from accelerate import PartialState
 from torch import nn
 
-from stylexfer.networks import IRSEConfig, Mapper, MotionConfig, MotionEncoder
+from stylexfer.networks import (
+    Generator,
+    GeneratorConfig,
+    IRSEConfig,
+    Mapper,
+    MotionConfig,
+    MotionEncoder,
+    ReStyleConfig,
+    ReStyleEncoder,
+)
 from train.data.codes import Codes, corpus_digest, fingerprint
 from train.data.dataset import open_corpus
 from train.data.invert import inverted, load_inversion
 from train.loop import DTYPES
 
+PAPER = "paper"  # in the place of a pack: the released architecture at 1024 px, random weights
 ROUNDS = 2  # of each kind, in turn: other work on the machine then slows both
+
+
+class _AnyCodes:
+    """In the place of a cache that nobody has made: any numbers, which cost as little to read."""
+
+    def __init__(self, rows: int, *shape: int) -> None:
+        self.codes = torch.randn(min(rows, 256), *shape, dtype=torch.float16)
+
+    def __getitem__(self, indices: Sequence[int]) -> torch.Tensor:
+        return self.codes[torch.as_tensor(np.asarray(indices) % len(self.codes))].float()
 
 
 class _Step:
@@ -33,7 +53,9 @@ class _Step:
         learned = nn.ModuleList([self.motion_encoder, self.mapper])
         self.optimizer = torch.optim.RAdam(learned.parameters(), lr=1e-5)
 
-    def __call__(self, data, codes: Codes | None, rng: np.random.Generator, batch: int) -> None:
+    def __call__(
+        self, data, codes: Codes | _AnyCodes | None, rng: np.random.Generator, batch: int
+    ) -> None:
         source = rng.integers(len(data), size=batch)
         target = [rng.choice(data.frames_of_clip[data.clip_index[s]]) for s in source]
         pictures = data.pictures(source).to(self.device)
@@ -54,9 +76,17 @@ class _Step:
             torch.cuda.synchronize()
 
 
+def _networks(pack: str) -> tuple[nn.Module, nn.Module]:
+    """E_i and G, frozen."""
+    if pack != PAPER:
+        return load_inversion(pack)
+    made = ReStyleEncoder(ReStyleConfig()), Generator(GeneratorConfig())
+    return tuple(network.eval().requires_grad_(False) for network in made)
+
+
 def compare(
     roots: Sequence[Path],
-    folder: Path,
+    folder: Path | None,
     pack: str,
     batches: Sequence[int],
     precisions: Sequence[str],
@@ -64,14 +94,16 @@ def compare(
 ) -> Iterator[dict]:
     """For each batch size and precision: steps/s with the codes of `folder` and with E_i run anew.
 
-    Steps of the two kinds are timed in turn, after one of each that is not counted. E_m has the
+    folder None: with any numbers for codes. pack: a name or a folder, or `PAPER`. Steps of the two kinds are timed in turn, after one of each that is not counted. E_m has the
     trunk of the pack's E_i, as in the paper.
     """
     device = PartialState().device
-    encoder, generator = load_inversion(pack)
+    encoder, generator = _networks(pack)
     data = open_corpus(roots, encoder.config.input_size)
-    marks = (fingerprint(encoder, generator), corpus_digest(roots))
-    codes = Codes(folder, "train", *marks)
+    if folder is None:
+        codes = _AnyCodes(len(data), encoder.config.n_styles, encoder.config.style_dim)
+    else:
+        codes = Codes(folder, "train", fingerprint(encoder, generator), corpus_digest(roots))
     encoder, generator = encoder.to(device), generator.to(device)
     for precision in precisions:
         step = _Step(encoder, generator, precision, device)
