@@ -189,8 +189,8 @@ class Run:
 
     def finish(self) -> None:
         """After the last step: close the tracker, push the pack. HubRefused."""
-        self.accelerator.wait_for_everyone()  # who leaves early could take others' messages along
-        self.accelerator.end_training()
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
         if self.publisher is not None:
             self.publisher.finish(self.step)
 
@@ -275,6 +275,10 @@ def command(main: Callable[[], None]) -> None:
     """Run a stage from the command line: what a person can put right is one line, no traceback."""
     try:
         main()
+        # Not before `main` has let go of DDP. Whatever holds the group last waits for its threads;
+        # DDP does so without letting go of the GIL, which they may be waiting for: both hang.
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
     except StylexferError as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
