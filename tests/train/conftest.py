@@ -49,7 +49,7 @@ def corpus(tmp_path_factory):
 def stage_configs(corpus, tmp_path_factory):
     """Paths of the stages' configs at a size that trains in seconds, and their run folder."""
     folder = tmp_path_factory.mktemp("runs")
-    trunk = {"widths": [8, 16, 16], "depths": [1, 1, 1], "se_reduction": 4}
+    trunk = {"widths": [16, 16, 16], "depths": [1, 1, 1], "se_reduction": 4}
     common = {"data": str(corpus), "seed": 1, "tracker": None}
     common |= {"ema": 0.9, "log_every": 1, "save_every": 100, "sheet_every": 25, "lr": 0.01}
     rows = {"size": 32, "batch": 8, "generator": str(folder / "generator" / "checkpoint.pt")}

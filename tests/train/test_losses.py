@@ -77,7 +77,7 @@ def test_reconstruction_is_l2_and_lpips_of_the_picture_and_of_the_face():
 @pytest.fixture(scope="module")
 def recognition():
     torch.manual_seed(0)
-    trunk = IRSEConfig(widths=(8, 16, 16), depths=(1, 1, 1), se_reduction=4)
+    trunk = IRSEConfig(widths=(16, 16, 16), depths=(1, 1, 1), se_reduction=4)
     return Recognition(RecognitionConfig(32, 12, trunk)).eval().requires_grad_(False)
 
 

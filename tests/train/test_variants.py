@@ -74,7 +74,7 @@ def released(tmp_path_factory):
     files["restyle"]["state_dict"] = below("encoder", pack.identity_encoder) | below(
         "decoder", pack.generator
     )
-    stem = IRSEConfig(widths=(8, 16, 32), depths=(1, 2, 1), se_reduction=4)
+    stem = IRSEConfig(widths=(16, 16, 32), depths=(1, 2, 1), se_reduction=4)
     files["arcface"] = Recognition(RecognitionConfig(16, 12, stem)).state_dict()
     for name in ("paper", "restyle", "arcface"):
         torch.save(files[name], folder / f"{name}.pt")
@@ -234,7 +234,7 @@ def test_rows_of_e4e_join_one_by_one():
 
 def test_inversion_needs_no_known_codes(paper, released, tmp_path):
     """ReStyle's own training: a released generator, frames of which nothing is known."""
-    trunk = {"widths": [8, 16, 32], "depths": [1, 2, 1], "se_reduction": 4}
+    trunk = {"widths": [16, 16, 32], "depths": [1, 2, 1], "se_reduction": 4}
     settings = {
         **{k: paper[k] for k in ("data", "size", "seed", "generator", "recognition")},
         **{k: paper[k] for k in ("tracker", "optimizer", "betas", "eps", "lr", "schedule")},
@@ -257,7 +257,7 @@ def test_inversion_needs_no_known_codes(paper, released, tmp_path):
 
 
 def test_networks_are_found_where_they_are(released, tmp_path):
-    trunk = IRSEConfig(widths=(8, 16, 32), depths=(1, 2, 1), se_reduction=4)
+    trunk = IRSEConfig(widths=(16, 16, 32), depths=(1, 2, 1), se_reduction=4)
     expected = Recognition(RecognitionConfig(16, 12, trunk)).state_dict()
     found = find(released / "arcface.pt", "recognition")
     assert {k: v.shape for k, v in found.state_dict().items()} == {
