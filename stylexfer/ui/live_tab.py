@@ -18,7 +18,7 @@ from stylexfer.ui.picture_tab import portrait_identity
 from stylexfer.ui.random_tab import LAST_SEED, random_person
 from stylexfer.ui.session import Visitor
 
-_WHO = [texts.PORTRAIT, texts.RANDOM_TAB]
+_WHO = [texts.PORTRAIT, texts.RANDOM_PERSON]
 _TRUNCATION = 0.7
 _CPU_SIDE = 256  # largest pictures that a CPU makes at anything like a camera's pace
 _SENT_WIDTH = 3.125  # of a camera frame that is sent, in sides of the driver's crop

@@ -31,7 +31,8 @@ DUPLICATE = "Duplicate this Space"
 # tabs
 PICTURE_TAB = "Picture"
 CLIP_TAB = "Video"
-RANDOM_TAB = "Random person"
+RANDOM_TAB = "Random"  # four names have to fit on a phone
+RANDOM_PERSON = "Random person"
 LIVE_TAB = "Live"
 WITH_PICTURE = "With a picture"
 WITH_CLIP = "With a clip"

@@ -6,9 +6,16 @@ import tarfile
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState
 from PIL import Image, ImageDraw
 
 ACTIONS = [f"action{i}{side}" for i in range(26) for side in ("Left", "Right")]
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator():
+    """A stage may choose its precision: Accelerate keeps that of the first in a process."""
+    AcceleratorState._reset_state(True)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import json
 import struct
 import time
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 
 import pytest
 from starlette.applications import Starlette
@@ -13,7 +15,7 @@ from stylexfer.transfer import FaceTransfer
 from stylexfer.ui import live_socket, texts
 from stylexfer.ui.live import Live
 from stylexfer.ui.live_run import MAX_FRAME_BYTES, LiveRefused
-from stylexfer.ui.live_socket import LiveSocket
+from stylexfer.ui.live_socket import PATH, LiveSocket
 from tests.tiny import tiny_pack
 from tests.ui.test_live import NOTHING, frames  # noqa: F401  a fixture
 
@@ -39,12 +41,15 @@ def served(model):
     made.attach(app)
     assert app.router.routes == [made.route]
     with TestClient(app) as client:
-        yield (
-            made,
-            lambda origin="http://testserver": client.websocket_connect(
-                live_socket.PATH, headers={"origin": origin} if origin else {}
-            ),
-        )
+
+        @contextmanager
+        def connect(origin="http://testserver"):
+            headers = {"origin": origin} if origin else {}
+            # Starlette's client raises this at times, on leaving, where the server has closed first.
+            with suppress(CancelledError), client.websocket_connect(PATH, headers=headers) as line:
+                yield line
+
+        yield made, connect
     _until(lambda: not made.live._runs and not made._runs, "a run was left behind")
 
 

@@ -29,7 +29,7 @@ def go_live(browser: Browser, app: App, seed: int) -> Page:
     page.set_default_timeout(60_000)
     page.goto(app.url)
     open_tab(page, texts.LIVE_TAB)
-    page.get_by_label(texts.RANDOM_TAB).locator("visible=true").last.click()
+    page.get_by_label(texts.RANDOM_PERSON).locator("visible=true").last.click()
     number = page.get_by_role("spinbutton", name=texts.PERSON_SEED, exact=True).locator(
         "visible=true"
     )

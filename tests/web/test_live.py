@@ -126,7 +126,7 @@ def test_the_label_is_in_the_picture(page):
 
 
 def test_a_random_person_by_keyboard(page):
-    page.get_by_label(texts.RANDOM_TAB).locator("visible=true").last.focus()
+    page.get_by_label(texts.RANDOM_PERSON).locator("visible=true").last.focus()
     page.keyboard.press("Space")
     expect(
         page.get_by_role("spinbutton", name=texts.PERSON_SEED, exact=True).locator("visible=true")
