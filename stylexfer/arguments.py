@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stylexfer.baseline import load_model
 from stylexfer.errors import StylexferError
@@ -16,6 +15,7 @@ from stylexfer.identity import Identity
 from stylexfer.media import open_picture
 from stylexfer.packs import default_pack
 from stylexfer.packs.pack import METHODS
+from stylexfer.tensors import usable_device
 from stylexfer.transfer import FaceTransfer
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -61,12 +61,8 @@ def output_path(text: str, endings: Sequence[str], inputs: Sequence[str] = ()) -
 
 def open_model(args: argparse.Namespace, faithful: bool = False) -> FaceTransfer:
     """The pack on the device that were asked for. StylexferError."""
-    if args.device is not None:
-        try:
-            torch.empty(1, device=args.device)
-        except (RuntimeError, AssertionError, NotImplementedError) as problem:
-            raise StylexferError(f"No device {args.device!r} here: take cpu.") from problem
-    return load_model(args.pack, args.method, device=args.device, faithful=faithful)
+    device = usable_device(args.device)
+    return load_model(args.pack, args.method, device=device, faithful=faithful)
 
 
 def truncation(args: argparse.Namespace, model: FaceTransfer) -> float:

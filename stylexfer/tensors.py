@@ -5,6 +5,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from stylexfer.errors import StylexferError
+
 
 def to_tensor(images: list[np.ndarray]) -> Tensor:
     """uint8 `[S, S, 3]` each -> `[B, 3, S, S]` in [-1, 1]."""
@@ -32,6 +34,16 @@ def device_and_dtype(
     """Where and in what to compute, as far as nobody has chosen."""
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return device, torch.float32 if faithful else dtype or fast_dtype(device)
+
+
+def usable_device(name: str | None) -> torch.device:
+    """The one that was asked for, else the GPU if there is one. StylexferError if it is not here."""
+    try:
+        return torch.empty(
+            0, device=name or ("cuda" if torch.cuda.is_available() else "cpu")
+        ).device
+    except (RuntimeError, AssertionError, NotImplementedError) as problem:  # by kind of device
+        raise StylexferError(f"No device {name!r} here: take cpu.") from problem
 
 
 def resized(crop: np.ndarray, side: int) -> np.ndarray:

@@ -20,8 +20,6 @@ import json
 import os
 from pathlib import Path
 
-import torch
-
 from stylexfer.errors import StylexferError
 from stylexfer.media import save_picture
 from stylexfer.metrics import pairs, sheets
@@ -34,6 +32,7 @@ from stylexfer.metrics.table import as_json, markdown, pair_csv
 from stylexfer.metrics.variants import parse_all
 from stylexfer.packs import default_pack
 from stylexfer.packs.hub import locate_pack
+from stylexfer.tensors import usable_device
 
 UNITS = {"yaw": "yaw, deg", "pitch": "pitch, deg", "lids": "eyes open"}
 UNITS |= {name: name.replace("_", " ") for name in FACE_SIGNALS}
@@ -50,7 +49,7 @@ def evaluate(args: argparse.Namespace) -> int:
         folder,
         pairs.open_pairs(folder, args.targets, args.seed),
         parse_all(args.model or [default_pack()]),
-        _device(args.device),
+        usable_device(args.device),
         None if args.measure_with is None else locate_pack(args.measure_with, None),
     )
     try:
@@ -75,16 +74,6 @@ def evaluate(args: argparse.Namespace) -> int:
     _write_pictures(runner, results)
     print(line)
     return 0
-
-
-def _device(name: str | None) -> torch.device:
-    """The one that was asked for, else the GPU if there is one. StylexferError."""
-    try:
-        return torch.empty(
-            0, device=name or ("cuda" if torch.cuda.is_available() else "cpu")
-        ).device
-    except (RuntimeError, AssertionError, NotImplementedError) as problem:
-        raise StylexferError(f"No device {name!r} here: take cpu.") from problem
 
 
 def _facts(plan: Plan, results: Results, clusters: list[int]) -> dict:

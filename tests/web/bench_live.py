@@ -9,6 +9,8 @@ visitor, `live_latency_ms` and `live_latency_p95_ms` from the camera's frame to 
 import argparse
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -40,11 +42,9 @@ def go_live(browser: Browser, app: App, seed: int) -> Page:
     return page
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--visitors", type=int, default=1)
-    options = parser.parse_args()
+@contextmanager
+def app_and_camera() -> Iterator[tuple[App, Browser, Path]]:
+    """The app on the default pack, a Chromium with a face before its camera, a folder for files."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as player:
         folder = Path(name)
         write_camera(folder / "camera.y4m", seconds=9, empty=0)
@@ -52,10 +52,19 @@ def main() -> None:
             executable_path=chromium_path(), args=camera_options(folder / "camera.y4m")
         )
         with running_app(folder) as app:
-            pages = [go_live(browser, app, seed) for seed in range(options.visitors)]
-            pages[0].wait_for_timeout(1000 * (options.seconds + _WARM_UP))
-            measured = [page.evaluate("stylexferLive.measured()") for page in pages]
+            yield app, browser, folder
         browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--visitors", type=int, default=1)
+    options = parser.parse_args()
+    with app_and_camera() as (app, browser, _):
+        pages = [go_live(browser, app, seed) for seed in range(options.visitors)]
+        pages[0].wait_for_timeout(1000 * (options.seconds + _WARM_UP))
+        measured = [page.evaluate("stylexferLive.measured()") for page in pages]
     moments = [[moment / 1000 for moment in one["moments"]] for one in measured]
     figures = summary(moments, [one["latencies"] for one in measured], _WARM_UP)
     print(json.dumps({"visitors": options.visitors, "seconds": options.seconds, **figures}))

@@ -12,7 +12,6 @@ anything was mixed up or failed, or memory grew by more than a tenth in the seco
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +22,15 @@ from pathlib import Path
 import numpy as np
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from stylexfer.media import open_picture, probe, read_frames, write_video
 from stylexfer.ui import texts
 from stylexfer.ui.live import SEATS
 from stylexfer.ui.live_bench import summary
-from tests.web.bench_live import go_live
-from tests.web.chromium import CLIP, camera_options, chromium_path, write_camera
-from tests.web.serve import ROOT, App, running_app
+from tests.web.bench_live import app_and_camera, go_live
+from tests.web.chromium import CLIP
+from tests.web.serve import ROOT, App
 
 _CLIP_FRAMES = 50
 _LOOK_EVERY = 2.0  # seconds between two looks at memory and at the live pages
@@ -200,15 +199,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--visitors", type=int, default=8)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as player:
-        folder = Path(name)
-        write_camera(folder / "camera.y4m", seconds=9, empty=0)
-        browser = player.chromium.launch(
-            executable_path=chromium_path(), args=camera_options(folder / "camera.y4m")
-        )
-        with running_app(folder) as app:
-            told = _load(app, folder, browser, options.minutes, options.visitors)
-        browser.close()
+    with app_and_camera() as (app, browser, folder):
+        told = _load(app, folder, browser, options.minutes, options.visitors)
     print(json.dumps(told))
     memory = told["memory_mb"]
     bad = told["tracebacks"] or memory["second_half_max"] > 1.1 * memory["first_half_max"]
