@@ -5,9 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylexfer.networks import Generator, GeneratorConfig
+from stylexfer.networks import (
+    Generator,
+    GeneratorConfig,
+    IRSEConfig,
+    MotionConfig,
+    MotionEncoder,
+)
 from train.config import ConfigError
 from train.data.dataset import VideoDataset
 from train.heads.dataset import HeadsDataset
@@ -19,42 +26,55 @@ MOTION_SPREAD = 0.5  # random people look about half as far and as wildly as the
 
 
 class CodedGenerator(nn.Module):
-    """The generator with a learned code for each identity and each clip of its corpus.
+    """The generator with the appearance code of each clip of its corpus: who, hair, light, backdrop.
 
-    z is [code of the identity | code of the clip | the exact motion], without pixel norm: the codes
-    are not normal until `fold_gaussian`.
+    z is [appearance of the clip | the exact motion], without pixel norm: it is not normal until
+    `fold_gaussian`.
     """
 
-    def __init__(self, config: GeneratorConfig, identities: int, clips: int, identity_dim: int):
+    def __init__(self, config: GeneratorConfig, clips: int):
         super().__init__()
         self.generator = Generator(config)
-        clip_dim = config.z_dim - identity_dim - MOTION
-        if clip_dim < 1:
-            raise ConfigError(f"generator.z_dim must exceed identity_dim plus {MOTION} of motion.")
-        self.identity_codes = nn.Embedding(identities, identity_dim)
-        self.clip_codes = nn.Embedding(clips, clip_dim)
-        for codes in (self.identity_codes, self.clip_codes):
-            nn.init.normal_(codes.weight)
+        if config.z_dim <= MOTION:
+            raise ConfigError(f"generator.z_dim must exceed the {MOTION} numbers of motion.")
+        self.register_buffer("appearances", torch.randn(clips, config.z_dim - MOTION))
+
+    def inputs(self, clip: Tensor, motion: Tensor) -> Tensor:
+        """Indices `[B]` and motion `[B, 57]` -> z `[B, z_dim]`."""
+        return torch.cat([self.appearances[clip], motion], dim=1)
+
+    def mixed_inputs(self, clips: Tensor, blend: Tensor, motion: Tensor) -> Tensor:
+        """z of people between those of two clips: indices `[B, 2]`, blend `[B]` in [0, 1], motion
+        `[B, 57]`."""
+        a, b = self.appearances[clips].unbind(1)
+        return torch.cat([torch.lerp(a, b, blend[:, None].to(a.dtype)), motion], dim=1)
+
+    def w(self, z: Tensor) -> Tensor:
+        """z `[B, z_dim]` -> w `[B, style_dim]`."""
+        return self.generator.style[1:](z)
+
+
+class AppearanceGenerator(CodedGenerator):
+    """What stage 1 trains: the generator, and an encoder that reads the appearance of one frame.
+
+    The encoder has the layout of E_m with one style. It is shown another frame of the clip than the
+    one to be drawn, so that motion, which is given, cannot come from it.
+    """
+
+    def __init__(self, config: GeneratorConfig, clips: int, encoder: MotionConfig):
+        super().__init__(config, clips)
+        self.encoder = MotionEncoder(encoder)
         for rgb in self.generator.to_rgbs:  # a new resolution starts almost silent
             nn.init.normal_(rgb.conv.weight, std=0.1)
         for conv in (self.generator.conv1, *self.generator.convs):
             # a frame cannot be told from noise: the strength stays 0, or it draws fixed patterns
             conv.noise.weight.requires_grad_(False)
 
-    def inputs(self, identity: Tensor, clip: Tensor, motion: Tensor) -> Tensor:
-        """Indices `[B]`, `[B]` and motion `[B, 57]` -> z `[B, z_dim]`."""
-        return torch.cat([self.identity_codes(identity), self.clip_codes(clip), motion], dim=1)
-
-    def mixed_inputs(self, people: Tensor, clips: Tensor, blend: Tensor, motion: Tensor) -> Tensor:
-        """z of people between two: indices `[B, 2]` each, blend `[B, 2]` in [0, 1] (of identity, of
-        clip), motion `[B, 57]`."""
-        a, b = self.identity_codes(people).unbind(1), self.clip_codes(clips).unbind(1)
-        share = blend[:, :, None].to(a[0].dtype)
-        return torch.cat([torch.lerp(*a, share[:, 0]), torch.lerp(*b, share[:, 1]), motion], dim=1)
-
-    def w(self, z: Tensor) -> Tensor:
-        """z `[B, z_dim]` -> w `[B, style_dim]`."""
-        return self.generator.style[1:](z)
+    def appearance(self, pictures: Tensor) -> Tensor:
+        """Frames `[B, 3, s, s]` -> their appearance `[B, z_dim - 57]`; read at the encoder's input
+        size or, of smaller pictures, at theirs."""
+        side = min(self.encoder.config.input_size, pictures.shape[-1])
+        return self.encoder(F.adaptive_avg_pool2d(pictures, side))[:, 0]
 
     def forward(
         self,
@@ -63,25 +83,35 @@ class CodedGenerator(nn.Module):
         resolution: int,
         dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor]:
-        """(pictures, their W+ codes) of `rows` (identity, clip, motion), then of `mixed`, if given
-        (people, clips, blend, mixed_motion): see `inputs` and `mixed_inputs`."""
-        with torch.autocast(rows["motion"].device.type, enabled=False):  # styles stay fp32
-            z = self.inputs(rows["identity"], rows["clip"], rows["motion"])
+        """(pictures, their W+ codes) of `rows` (`reference`, pictures of the same clips; `motion`),
+        then, if `mixed` (`blend` `[B]`, `mixed_motion`) is given, of as many people between each
+        two neighbours of the batch."""
+        look = self.appearance(rows["reference"])
+        with torch.autocast(look.device.type, enabled=False):  # styles stay fp32
+            z = torch.cat([look, rows["motion"]], dim=1)
             if mixed is not None:
-                names = ("people", "clips", "blend", "mixed_motion")
-                z = torch.cat([z, self.mixed_inputs(*(mixed[k] for k in names))])
+                between = torch.lerp(look, look.roll(1, 0), mixed["blend"][:, None])
+                z = torch.cat([z, torch.cat([between, mixed["mixed_motion"]], dim=1)])
             codes = self.generator.broadcast(self.w(z))
             return self.generator(codes, resolution=resolution, dtype=dtype), codes
 
+    @torch.no_grad()
+    def read_appearances(self, data: HeadsDataset, batch: int = 64) -> None:
+        """Fill the table: each clip's appearance is the mean over its frames (in eval mode)."""
+        device, sums = self.appearances.device, torch.zeros_like(self.appearances)
+        for index in torch.arange(len(data)).split(batch):
+            found = self.appearance(data.pictures(index.numpy()).to(device))
+            sums.index_add_(0, torch.from_numpy(data.clip_index)[index].to(device), found)
+        counts = torch.from_numpy(np.bincount(data.clip_index, minlength=len(sums)))
+        self.appearances.copy_(sums / counts[:, None].to(device))
 
-def coded_generator(config: dict, data: HeadsDataset) -> CodedGenerator:
+
+def appearance_generator(config: dict, data: HeadsDataset) -> AppearanceGenerator:
     """An untrained one for a corpus, from the generator stage's configuration."""
-    model = CodedGenerator(
-        GeneratorConfig(**config["generator"]),
-        identities=int(data.identity_index.max()) + 1,
-        clips=int(data.clip_index.max()) + 1,
-        identity_dim=config["identity_dim"],
-    )
+    numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
+    generator = GeneratorConfig(**config["generator"])
+    encoder = MotionConfig(n_styles=1, style_dim=generator.z_dim - MOTION, **numbers)
+    model = AppearanceGenerator(generator, int(data.clip_index.max()) + 1, encoder)
     if config["recompute"]:
         recompute_activations(model.generator)
     return model
@@ -91,13 +121,12 @@ def load_coded(path: str | Path) -> CodedGenerator | None:
     """The averaged generator of stage 1 with the codes of its corpus, frozen; None: it is of
     another origin and knows no corpus."""
     state = stage_state(path) if Path(path).suffix == ".pt" else None
-    if state is None or "identity_codes.weight" not in state["ema"]:
+    if state is None or "appearances" not in state["ema"]:
         return None
-    identities, identity_dim = state["ema"]["identity_codes.weight"].shape
-    clips = len(state["ema"]["clip_codes.weight"])
     config = GeneratorConfig(**state["architecture"]["generator"])
-    model = CodedGenerator(config, identities, clips, identity_dim)
-    model.load_state_dict(state["ema"])
+    model = CodedGenerator(config, len(state["ema"]["appearances"]))
+    kept = {k: v for k, v in state["ema"].items() if not k.startswith("encoder.")}
+    model.load_state_dict(kept)
     return model.eval().requires_grad_(False)
 
 
@@ -109,26 +138,24 @@ def known_w(model: CodedGenerator, data: HeadsDataset | VideoDataset) -> Tensor:
             "this generator has the codes of a rendered corpus: take that corpus, or the "
             "generator.pt beside it, which has none."
         )
-    people, clips = int(data.identity_index.max()) + 1, int(data.clip_index.max()) + 1
-    if (people, clips) != (model.identity_codes.num_embeddings, model.clip_codes.num_embeddings):
+    clips = int(data.clip_index.max()) + 1
+    if clips != len(model.appearances):
         raise ConfigError(
-            f"the generator was trained on {model.identity_codes.num_embeddings} people in "
-            f"{model.clip_codes.num_embeddings} clips, the corpus has {people} in {clips}: "
+            f"the generator was trained on {len(model.appearances)} clips, the corpus has {clips}: "
             "take the corpus of the generator."
         )
-    index = (torch.from_numpy(v) for v in (data.identity_index, data.clip_index, data.motion))
+    index = (torch.from_numpy(v) for v in (data.clip_index, data.motion))
     return model.w(model.inputs(*index))
 
 
 def draw_mixed(
-    model: CodedGenerator, motion: np.ndarray, rng: np.random.Generator, count: int
+    clips: int, motion: np.ndarray, rng: np.random.Generator, count: int
 ) -> dict[str, np.ndarray]:
-    """Rows of `count` people between two identities, in clips and motions (of `motion` `[N, 57]`)
-    of others: what `mixed_inputs` takes."""
+    """Rows of `count` people between those of two of `clips` clips, in motions (of `motion`
+    `[N, 57]`) of others: what `mixed_inputs` takes."""
     return {
-        "people": rng.integers(model.identity_codes.num_embeddings, size=(count, 2)),
-        "clips": rng.integers(model.clip_codes.num_embeddings, size=(count, 2)),
-        "blend": rng.random((count, 2)).astype("float32"),
+        "clips": rng.integers(clips, size=(count, 2)),
+        "blend": rng.random(count, dtype="float32"),
         "mixed_motion": motion[rng.integers(len(motion), size=count)],
     }
 
@@ -143,9 +170,7 @@ def fold_gaussian(model: CodedGenerator, data: HeadsDataset, samples: int = 10_0
     generator = copy.deepcopy(model.generator)
     motion = torch.from_numpy(data.motion)
     motion = motion.mean(dim=0) + MOTION_SPREAD * (motion - motion.mean(dim=0))
-    u = model.inputs(
-        torch.from_numpy(data.identity_index), torch.from_numpy(data.clip_index), motion
-    ).double()
+    u = model.inputs(torch.from_numpy(data.clip_index), motion).double()
     covariance = torch.cov(u.t()) + 1e-6 * torch.eye(u.shape[1], dtype=u.dtype)
     root = torch.linalg.cholesky(covariance)
     first = generator.style[1]

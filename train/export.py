@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from stylexfer.errors import HubRefused
 from stylexfer.networks import Mapper, MotionEncoder, PoseSplit
@@ -119,7 +118,7 @@ def _drawing(path: str | Path) -> str | Path:
     lies beside it; any other path is as it is."""
     folded = Path(path).parent / "generator.pt"
     state = checkpoint_of(path) or {}
-    return folded if "identity_codes.weight" in state.get("ema", {}) and folded.exists() else path
+    return folded if "appearances" in state.get("ema", {}) and folded.exists() else path
 
 
 def export(runs: Path | None, run: Path | None) -> Exported:
@@ -171,22 +170,26 @@ def save(found: Exported, out: Path, name: str, version: str, description: str) 
 
 def _add(manifest: dict, folder: Path, name: str, network: nn.Module) -> None:
     """Another network, as fp16."""
-    state = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     file = folder / f"{name}.safetensors"
-    write_state(file, state)
+    write_state(file, _halved(network.state_dict()))
     manifest["files"][file.name] = file_facts(file, "", "")
     manifest["architecture"][name] = numbers_of(network)
 
 
+def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+
+
 def save_continuation(runs: Path, path: Path) -> None:
-    """What a pack lacks for training to go on from it: the corpus's codes, the first mapping layer
-    before the Gaussian was folded in, and the read-out of the motion labels."""
+    """What a pack lacks for training to go on from it: the corpus's appearances and their encoder,
+    the first mapping layer before the Gaussian was folded in, and the read-out of the motion
+    labels."""
     generator = checkpoint.load(runs / "generator" / "checkpoint.pt")["ema"]
     transfer = checkpoint.load(runs / "transfer" / "checkpoint.pt")["ema"]
-    kept = ("identity_codes.", "clip_codes.", "generator.style.1.")
+    kept = ("appearances", "encoder.", "generator.style.1.")
     state = {k: v for k, v in generator.items() if k.startswith(kept)}
     state |= {k: v for k, v in transfer.items() if k.startswith("readout.")}
-    save_file({k: v.half().contiguous() for k, v in state.items()}, path)
+    write_state(path, _halved(state))
 
 
 def publish(folder: Path, repo: str, private: bool) -> None:

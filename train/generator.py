@@ -2,37 +2,41 @@
 
     accelerate launch -m train.generator --config train/configs/default/generator.json --out runs/g
 
-Regression first: z is [a learned code per identity | a learned code per clip | the exact motion],
-and the synthesis network learns to draw each frame from it (pyramid L1, edges, LPIPS), growing in
-resolution by the early outputs of the skip architecture. With `weights.adversarial` above 0 a
-discriminator joins at full size from `adversarial.from_step` on: it sees the frames and as many
-people between the learned ones, so that both look real (`train/adversary.py`). At the end a
-Gaussian is fitted to all z and folded into the first mapping layer, so that z ~ N(0, I) draws new
-people: `generator.pt`.
+Regression first: z is [appearance | the exact motion], the appearance is read by an encoder from
+another frame of the same clip, and the synthesis network learns to draw each frame from it (pyramid
+L1, edges, LPIPS), growing in resolution by the early outputs of the skip architecture. With
+`weights.adversarial` above 0 a discriminator joins at full size from `adversarial.from_step` on: it
+sees the frames and as many people between two of them, so that both look real
+(`train/adversary.py`). At the end the encoder reads the appearance of every clip, by which the
+later stages know the code of every frame, and a Gaussian is fitted to all z and folded into the
+first mapping layer, so that z ~ N(0, I) draws new people: `generator.pt`.
 """
 
+import numpy as np
 import torch
 
 from stylexfer.metrics.perceptual import load_lpips
 from train import checkpoint
 from train.adversary import Adversary
-from train.coded import coded_generator, draw_mixed, fold_gaussian
+from train.coded import AppearanceGenerator, appearance_generator, draw_mixed, fold_gaussian
 from train.config import NEEDED
 from train.discriminator import Discriminator
 from train.heads.dataset import HeadsDataset
 from train.log import save_sheet
 from train.loop import begin, command
 from train.losses import focus_map, gradient_l1, pyramid_l1, weighted
+from train.method import pooled
 from train.optim import average_of, learning_rate, make_optimizer, set_learning_rate, update_ema
 from train.origins import architecture
 
 DEFAULTS = {
     "data": NEEDED,  # folder of rendered heads, or a list of them
-    "generator": NEEDED,  # numbers of GeneratorConfig
-    "identity_dim": NEEDED,  # of z; 57 are the motion's, the rest the clip's
+    "generator": NEEDED,  # numbers of GeneratorConfig; of z_dim 57 are the motion's
+    "encoder": NEEDED,  # of appearance: numbers of MotionConfig but n_styles and style_dim
     "phases": NEEDED,  # [{"resolution", "steps", "batch"}, ..]
     "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.5, "adversarial": 0.0},
-    "code_lr_scale": 1.5,
+    "encoder_lr_scale": 0.05,
+    "validation_frames": 64,
     "adversarial": {
         "from_step": 0,
         "channels": None,  # of the discriminator, at 4, 8, .. pixels; null: the generator's
@@ -49,12 +53,26 @@ DEFAULTS = {
         "ada_pictures": 500000,
     },
 }
-MIXED = ("people", "clips", "blend", "mixed_motion")
+FRAMES = ("reference", "motion")  # what the generator takes of a batch, and of people between
+MIXED = ("blend", "mixed_motion")
 
 
-def frames_of(batch: dict) -> dict[str, torch.Tensor]:
-    """What the generator takes of a batch."""
-    return {k: batch[k] for k in ("identity", "clip", "motion")}
+def references(data: HeadsDataset, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """For each frame another one of its clip (itself, if it is the only one)."""
+    frames = (data.frames_of_clip[clip] for clip in data.clip_index[index])
+    others = (f[f != i] if len(f) > 1 else f for f, i in zip(frames, index, strict=True))
+    return np.array([rng.choice(f) for f in others], dtype=np.int64)
+
+
+def batch_of(data: HeadsDataset, motion: np.ndarray, index: np.ndarray, other: np.ndarray) -> dict:
+    """Frames `index` to draw, with frames `other` of their clips, their motion, and where eyes and
+    mouth are."""
+    return {
+        "picture": data.pictures(index),
+        "reference": data.pictures(other),
+        "focus": focus_map(data.labels["lm68"][index] / 256.0, data.size),
+        "motion": torch.from_numpy(motion[index]),
+    }
 
 
 def phase_at(phases: list[dict], step: int) -> dict:
@@ -66,6 +84,28 @@ def phase_at(phases: list[dict], step: int) -> dict:
     return phases[-1]
 
 
+def unseen_people(config: dict, size: int) -> dict:
+    """A batch of the validation split."""
+    data, rng = HeadsDataset(config["data"], size, "validation"), np.random.default_rng(0)
+    index = rng.integers(len(data), size=config["validation_frames"])
+    return batch_of(data, data.motion, index, references(data, index, rng))
+
+
+@torch.no_grad()
+def drawn_unseen(
+    model: AppearanceGenerator, batch: dict, resolution: int, dtype: torch.dtype
+) -> tuple[torch.Tensor, float]:
+    """(the frames of `batch` as the model draws them, their L1)."""
+    device, drawn = model.appearances.device, []
+    for part in torch.arange(len(batch["motion"])).split(16):
+        given = {k: batch[k][part].to(device) for k in FRAMES}
+        given["reference"] = pooled(given["reference"], resolution)
+        drawn.append(model(given, None, resolution, dtype)[0].cpu())
+    drawn = torch.cat(drawn)
+    picture, focus = (pooled(batch[k], resolution) for k in ("picture", "focus"))
+    return drawn, pyramid_l1(drawn, picture, focus).item()
+
+
 def main(argv: list[str] | None = None) -> None:
     run = begin("generator", DEFAULTS, argv)
     config, device = run.config, run.device
@@ -75,14 +115,15 @@ def main(argv: list[str] | None = None) -> None:
         run.check_batch(phase["batch"])
     data = {p["resolution"]: HeadsDataset(config["data"], p["resolution"]) for p in phases}
     reference = data[phases[-1]["resolution"]]
-    motion = reference.motion
+    motion, clips = reference.motion, len(reference.frames_of_clip)
+    unseen = unseen_people(config, phases[-1]["resolution"]) if run.main else None
 
-    model = coded_generator(config, reference).to(device)
-    ema = average_of(model)
+    model = appearance_generator(config, reference).to(device)
+    model.encoder.to(memory_format=torch.channels_last)
+    ema = average_of(model).eval()
     size, dtype = config["generator"]["size"], run.drawing_dtype(model.generator.config.conv_clamp)
-    codes = [*model.identity_codes.parameters(), *model.clip_codes.parameters()]
-    network = list(model.generator.parameters())
-    groups = [{"params": network}, {"params": codes, "scale": config["code_lr_scale"]}]
+    network, encoder = list(model.generator.parameters()), list(model.encoder.parameters())
+    groups = [{"params": network}, {"params": encoder, "scale": config["encoder_lr_scale"]}]
     parts = {"model": model, "ema": ema, "optimizer": make_optimizer(groups, config)}
     adversary = None
     if weights["adversarial"]:
@@ -106,19 +147,14 @@ def main(argv: list[str] | None = None) -> None:
 
     def draw(step, rng):
         count = phase_at(phases, step)["batch"]
-        rows = {"index": rng.integers(len(reference), size=count)}
-        return rows | (draw_mixed(model, motion, rng, count) if fights(step) else {})
+        index = rng.integers(len(reference), size=count)
+        rows = {"index": index, "other": references(reference, index, rng)}
+        return rows | (draw_mixed(clips, motion, rng, count) if fights(step) else {})
 
     def read(step, rows, rng):
-        index, resolution = rows["index"], phase_at(phases, step)["resolution"]
         mixed = {k: torch.from_numpy(rows[k]) for k in MIXED if k in rows}
-        return mixed | {
-            "picture": data[resolution].pictures(index),
-            "focus": focus_map(reference.labels["lm68"][index] / 256.0, resolution),
-            "identity": torch.from_numpy(reference.identity_index[index]),
-            "clip": torch.from_numpy(reference.clip_index[index]),
-            "motion": torch.from_numpy(motion[index]),
-        }
+        shown = data[phase_at(phases, step)["resolution"]]
+        return mixed | batch_of(shown, motion, rows["index"], rows["other"])
 
     for step, batches in run.steps(draw, read, steps):
         resolution = phase_at(phases, step)["resolution"]
@@ -126,7 +162,8 @@ def main(argv: list[str] | None = None) -> None:
         for batch in batches:
             picture, focus = batch["picture"], batch["focus"]
             mixed = {k: batch[k] for k in MIXED} if fights(step) else None
-            drawn, drawn_codes = draw_frames(frames_of(batch), mixed, resolution, dtype)
+            given = {k: batch[k] for k in FRAMES}
+            drawn, drawn_codes = draw_frames(given, mixed, resolution, dtype)
             frames = drawn[: len(picture)]
             terms = {
                 "l1": pyramid_l1(frames, picture, focus),
@@ -152,12 +189,15 @@ def main(argv: list[str] | None = None) -> None:
             adversary.adapt(step)
         update_ema(ema, model, config["ema"], step)
         if run.sheet_due():
-            few = {k: v[:8] for k, v in batch.items() if isinstance(v, torch.Tensor)}
-            with torch.no_grad():
-                rows = [few["picture"], ema(frames_of(few), None, resolution, dtype)[0]]
-                if mixed is not None:
-                    rows.append(drawn[len(picture) :][:8])
+            people, l1 = drawn_unseen(ema, unseen, resolution, dtype)
+            run.log.write(step + 1, {"validation_l1": l1})
+            rows = [pooled(unseen["picture"][:8], resolution), people[:8]]
+            if mixed is not None:
+                rows.append(drawn[len(picture) :][:8])
             save_sheet(run.out, step + 1, rows)
+    with run.accelerator.autocast():
+        ema.read_appearances(reference)
+    run.save()
     if run.main:
         generator = fold_gaussian(ema.cpu(), reference)
         state = {f"generator.{k}": v for k, v in generator.state_dict().items()}

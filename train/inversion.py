@@ -32,7 +32,7 @@ from train.coded import CodedGenerator, draw_mixed, known_w, load_coded
 from train.config import NEEDED, ConfigError
 from train.data.dataset import open_corpus
 from train.discriminator import CodeDiscriminator
-from train.generator import MIXED, phase_at
+from train.generator import phase_at
 from train.layers import recompute_activations, start_trunk
 from train.log import save_sheet
 from train.loop import Run, begin, command, torch_rng
@@ -65,6 +65,9 @@ DEFAULTS = {
     "codes": {"lr": 2e-5, "optimizer": "adam", "betas": [0.9, 0.999], "eps": 1e-8}
     | {"r1": 10.0, "r1_every": 16},
 }
+
+
+MIXED = ("clips", "blend", "mixed_motion")  # what tells who is drawn: see `mixed_inputs`
 
 
 class Inversion(nn.Module):
@@ -218,7 +221,7 @@ def main(argv: list[str] | None = None) -> None:
     def draw(step, rng):
         rows = {"index": rng.integers(len(data), size=config["batch"])}
         if coded is not None:
-            return rows | draw_mixed(coded, motion, rng, drawn)
+            return rows | draw_mixed(len(coded.appearances), motion, rng, drawn)
         z = rng.standard_normal((drawn, generator.config.z_dim), dtype="float32")
         return rows | {"z": z}
 

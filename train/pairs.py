@@ -76,7 +76,7 @@ class Pairs:
     def read(self, step: int, rows: Rows, rng: np.random.Generator) -> dict:
         """`seen` sources for E_m, `picture` the same clean, `identity` codes of the targets,
         `source_of` the source of each target, `shown` which targets are decoded, by kind;
-        `other_picture`, `truth`, `motion`, `person`, `clip` where they are needed."""
+        `other_picture`, `truth`, `motion`, `clip` where they are needed."""
         source, flip = rows["source"], torch.from_numpy(rows["flip"])
         picture = self.data.pictures(source)
         picture = torch.where(flip[:, None, None, None], picture.flip(3), picture)
@@ -120,18 +120,12 @@ class Pairs:
         return any(weights[name] for name in names[kind])
 
     def _labels(self, source: np.ndarray, flip: Tensor, targets: np.ndarray, batch: dict) -> dict:
-        """Motion of the sources `[S, 57]`, and whose and of which clip each target is."""
+        """Motion of the sources `[S, 57]`, and of which clip each target is."""
         motion = self.motion[torch.from_numpy(source)]
         motion = torch.where(flip[:, None], mirror(motion, self.mirrored), motion)
         known = int((batch["source_of"] < len(source)).sum())  # pairs have their truth in pictures
-        people, clips = (
-            v[targets[:known]] for v in (self.data.identity_index, self.data.clip_index)
-        )
-        return {
-            "motion": motion,
-            "person": torch.from_numpy(people),
-            "clip": torch.from_numpy(clips),
-        }
+        clips = self.data.clip_index[targets[:known]]
+        return {"motion": motion, "clip": torch.from_numpy(clips)}
 
 
 def target_codes(run: Run, generator: Generator) -> dict[str, Codes]:

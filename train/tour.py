@@ -31,7 +31,7 @@ from stylexfer.packs.pack import read_json, write_manifest
 from stylexfer.tensors import fast_dtype
 from train import curves, export
 from train.card import METRICS, write_card
-from train.coded import coded_generator, fold_gaussian
+from train.coded import appearance_generator, fold_gaussian
 from train.config import add_push_options, check_push_options, read_config
 from train.data.dataset import open_corpus
 from train.inversion import fresh_encoder
@@ -95,7 +95,7 @@ def untrained(configs: Mapping[str, Mapping], trained: Pack) -> tuple[Pack, Pack
     E_i trained. Frozen, on the CPU."""
     torch.manual_seed(configs["transfer"]["seed"])
     data = open_corpus(configs["generator"]["data"], configs["transfer"]["size"])
-    generator = fold_gaussian(coded_generator(configs["generator"], data), data)
+    generator = fold_gaussian(appearance_generator(configs["generator"], data), data)
     encoder = fresh_encoder(configs["inversion"], generator, generator.latent_avg).identity_encoder
     fresh = make_transfer(configs["transfer"], generator)
     for network in (generator, encoder, fresh):

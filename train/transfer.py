@@ -153,8 +153,8 @@ def main(argv: list[str] | None = None) -> None:
             terms, others = {}, list(batch["shown"]["other"])
             if weights["code"]:
                 with torch.no_grad():
-                    moved = batch["motion"][batch["source_of"][: len(batch["person"])]]
-                    goal = coded.w(coded.inputs(batch["person"], batch["clip"], moved))
+                    moved = batch["motion"][batch["source_of"][: len(batch["clip"])]]
+                    goal = coded.w(coded.inputs(batch["clip"], moved))
                     goal = generator.broadcast(goal)
                 terms["code"] = ((out["code"][: len(goal)] - goal) / spread).square().mean()
             if weights["motion"]:

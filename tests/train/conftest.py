@@ -67,13 +67,13 @@ def stage_configs(corpus, tmp_path_factory):
                 "size": 32, "channels": [16, 16, 16, 8], "style_dim": 16, "z_dim": 73,
                 "n_mlp": 1, "lr_mlp": 1.0,
             },
-            "identity_dim": 8,
+            "encoder": {"input_size": 32, "pool": 2, "features": 16, "trunk": {**trunk}},
             "phases": [
                 {"resolution": 16, "steps": 60, "batch": 8},
                 {"resolution": 32, "steps": 60, "batch": 8},
             ],
             "weights": {"lpips": 0.0},
-            "code_lr_scale": 2.0,
+            "encoder_lr_scale": 0.3,
         },
         "recognition": {
             **common, "size": 32, "batch": 16, "steps": 50, "augment": 0.0, "lr": 0.003,
