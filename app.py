@@ -5,11 +5,22 @@ python app.py --pack FOLDER_OR_HUB_ID --port 7861
 """
 
 import argparse
+import atexit
 import os
+import shutil
+import tempfile
+from importlib.util import find_spec
 
 # Before Gradio is imported: it reads these then. Nothing here may need or call the network.
+if "GRADIO_TEMP_DIR" not in os.environ:  # one of its own: all of it is deleted after an hour
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="stylexfer-")
+    atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Torch makes this folder wherever an optimiser steps, although nothing is compiled here.
+os.environ.setdefault(
+    "TORCHINDUCTOR_CACHE_DIR", os.path.join(os.environ["GRADIO_TEMP_DIR"], "inductor")
+)
 # Before torch is: visitors share the cores, and threads that spin while they wait starve them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -19,10 +30,12 @@ try:
 except ImportError:
     spaces = None
 
+from starlette.middleware import Middleware
+
 from stylexfer.baseline import load_model
 from stylexfer.errors import StylexferError
 from stylexfer.packs import default_pack
-from stylexfer.ui import CSS, Engine, build_page, page_theme
+from stylexfer.ui import CSS, Engine, UploadLimit, build_page, page_theme
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -58,6 +71,8 @@ if __name__ == "__main__":
         footer_links=["api"],
         run_history=False,  # it would keep faces in the browser
         max_file_size="100mb",
+        app_kwargs={"middleware": [Middleware(UploadLimit)]},
+        mcp_server=find_spec("mcp") is not None,
         state_session_capacity=50,
         ssr_mode=False,
     )

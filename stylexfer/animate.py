@@ -26,6 +26,7 @@ from stylexfer.clip import Account, listed, write_clip
 from stylexfer.driving import Animated
 from stylexfer.errors import StylexferError
 from stylexfer.layouts import LAYOUTS, LONGEST, PASTED, arranger, mark_of
+from stylexfer.marks import Mark
 from stylexfer.media import open_picture, probe, read_frames, save_picture
 
 # Of `animate`; the released code has no such choices.
@@ -46,6 +47,7 @@ def animate_clip(
     output: Path,
     run: Callable[[Iterable[np.ndarray], float], Iterator[Animated]],
     arrange: Callable[[Animated], np.ndarray],
+    mark: Mark,
 ) -> int:
     """Clip in, clip out; returns the exit code."""
     driving = args.driving
@@ -55,7 +57,7 @@ def animate_clip(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".stylexfer-") as folder:
         part = Path(folder) / output.name
         results = run(read_frames(driving, info), float(info.fps))
-        steps = write_clip(account, part, results, arrange, info, driving, mark_of(args.output))
+        steps = write_clip(account, part, results, arrange, info, driving, mark)
         bar = tqdm(total=info.frames, unit="frame", desc=output.name, disable=None)  # no terminal
         with bar, closing(steps):
             try:
@@ -101,6 +103,8 @@ def animate(args: argparse.Namespace) -> int:
         if getattr(args, flag) and not needed:
             other = "--relative" if flag == "best_start" else f"--output {PASTED}"
             raise StylexferError(f"--{flag.replace('_', '-')} goes with {other}: add it.")
+    # The driver is looked at first: learning a portrait takes its time.
+    _ = open_picture(args.driving) if to_picture else probe(args.driving, **NO_LIMITS)
     model = open_model(args, args.faithful)
     identity, picture = load_identity(model, args)
     arrange = arranger(
@@ -111,6 +115,8 @@ def animate(args: argparse.Namespace) -> int:
         follow=args.follow,
         longest=None if to_picture else LONGEST,
     )
+
+    mark = mark_of(args.output, args.label, model.pack.info.get("name"))
 
     def run(frames: Iterable[np.ndarray], fps: float) -> Iterator[Animated]:
         return model.animate(
@@ -125,9 +131,9 @@ def animate(args: argparse.Namespace) -> int:
         )
 
     if not to_picture:
-        return animate_clip(args, output, run, arrange)
+        return animate_clip(args, output, run, arrange, mark)
     (result,) = run([open_picture(args.driving)], 25.0)
-    save_picture(output, arrange(result), mark_of(args.output))
+    save_picture(output, arrange(result), mark)
     print(output)
     return 0
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from stylexfer.baseline import load_model
 from stylexfer.errors import StylexferError
@@ -83,7 +84,25 @@ def load_identity(
     picture = open_picture(args.identity)
     if args.which is not None and args.which < 1:
         raise StylexferError("--which counts from 1, the largest face.")
-    return model.identify(picture, args.which and args.which - 1), picture
+    identity = model.identify(picture, args.which and args.which - 1)
+    return tuned(model, identity, args.tune), picture
+
+
+def tuned(model: FaceTransfer, identity: Identity, wanted: bool) -> Identity:
+    """`identity`, if `wanted` made faithful to its picture, with a bar of the steps. StylexferError
+    if that can't be done."""
+    if wanted and model.faithful:
+        raise StylexferError("--faithful is the released code's inference: leave out --tune.")
+    if not wanted:
+        return identity
+    bar = tqdm(model.tune(identity), "portrait", model.tuning_steps, unit="step", disable=None)
+    *_, step = bar
+    if step.done < step.planned:
+        print(
+            f"The portrait was learned in {step.done} of {step.planned} steps: time is up.",
+            file=sys.stderr,
+        )
+    return step.identity
 
 
 def seconds(text: str) -> float:
@@ -120,9 +139,20 @@ def identity_arguments() -> argparse.ArgumentParser:
     target.add_argument(
         "--which", type=int, metavar="N", help="among several faces, 1 is the largest"
     )
+    target.add_argument(
+        "--tune",
+        action="store_true",
+        help="fine-tune the generator to the picture first: more alike, moves less, some 15 s",
+    )
     return target
 
 
 def output_argument(command: argparse.ArgumentParser, what: str) -> None:
-    """`-o`."""
+    """`-o`, and whether what it gets is labelled."""
     command.add_argument("-o", dest="output_file", required=True, metavar="FILE", help=what)
+    command.add_argument(
+        "--no-label",
+        dest="label",
+        action="store_false",
+        help="no visible 'AI-generated' in the corner; the invisible marks stay",
+    )

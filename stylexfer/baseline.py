@@ -22,7 +22,7 @@ from torch import Tensor
 from stylexfer.driving import spread
 from stylexfer.packs import Pack, load_pack
 from stylexfer.packs.hub import locate_pack
-from stylexfer.tensors import device_and_dtype
+from stylexfer.tensors import device_and_dtype, mirrored
 from stylexfer.transfer import FaceTransfer, Identity
 
 SAMPLES = 8  # of the driver's first frames, evenly spread, that are inverted for its neutral code
@@ -51,6 +51,11 @@ class LatentArithmetic(FaceTransfer):
         step = self.batch_size
         return torch.cat([self.invert(crops[i : i + step]) for i in range(0, len(crops), step)])
 
+    @property
+    def tuning_steps(self) -> int:
+        """None: the paper's baselines draw with the generator as it is."""
+        return 0
+
     def rest_code(self, identity: Identity) -> Tensor:
         return identity.code.to(self.device)
 
@@ -72,11 +77,6 @@ class LatentArithmetic(FaceTransfer):
         faces = spread(crops, SAMPLES)
         codes = self.motion_codes(faces + [mirrored(face) for face in faces])
         return codes.mean(dim=0, keepdim=True)
-
-
-def mirrored(crop: np.ndarray) -> np.ndarray:
-    """uint8 `[S, S, 3]`, left and right exchanged."""
-    return np.ascontiguousarray(crop[:, ::-1])
 
 
 def load_model(

@@ -1,4 +1,5 @@
-"""The command line: `python -m stylexfer animate | random | invert | evaluate | pack`.
+"""The command line: `python -m stylexfer animate | random | invert | evaluate | bench | pack |
+verify`.
 
 Every `StylexferError` becomes one line on stderr and exit code 2; Ctrl-C is exit code 130.
 """
@@ -23,11 +24,14 @@ from stylexfer.arguments import (
     seed,
     truncation,
 )
+from stylexfer.bench.command import add_bench_command
 from stylexfer.errors import StylexferError
-from stylexfer.layouts import beside
+from stylexfer.layouts import FACE, SIDE_BY_SIDE, beside, mark_of
 from stylexfer.media import save_picture
 from stylexfer.metrics.evaluate import add_evaluate_command
 from stylexfer.packs.command import add_pack_commands
+from stylexfer.space.command import add_space_commands
+from stylexfer.verify import add_verify_command
 
 
 def random(args: argparse.Namespace) -> int:
@@ -38,7 +42,8 @@ def random(args: argparse.Namespace) -> int:
     columns = math.ceil(math.sqrt(len(people)))
     people += [np.zeros_like(people[0])] * (-len(people) % columns)
     rows = [beside(*people[i : i + columns]) for i in range(0, len(people), columns)]
-    save_picture(output, np.concatenate(rows))
+    mark = mark_of(FACE, args.label, model.pack.info.get("name"))
+    save_picture(output, np.concatenate(rows), mark)
     print(output)
     return 0
 
@@ -46,8 +51,10 @@ def random(args: argparse.Namespace) -> int:
 def invert(args: argparse.Namespace) -> int:
     """The aligned crop beside what the identity encoder makes of it."""
     output = output_path(args.output_file, PICTURES, (args.identity,))
-    identity, _ = load_identity(open_model(args), args)
-    save_picture(output, beside(identity.crop, identity.inversion))
+    model = open_model(args)
+    identity, _ = load_identity(model, args)
+    mark = mark_of(SIDE_BY_SIDE, args.label, model.pack.info.get("name"))
+    save_picture(output, beside(identity.crop, identity.inversion), mark)
     print(output)
     return 0
 
@@ -73,7 +80,10 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=invert)
 
     add_evaluate_command(commands)
+    add_bench_command(commands)
     add_pack_commands(commands)
+    add_space_commands(commands)
+    add_verify_command(commands)
     return top
 
 

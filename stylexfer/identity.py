@@ -7,13 +7,31 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How the pack's generator is changed to draw one person faithfully (`stylexfer.tuning`).
+
+    `change`: what is added to its parameters, by name, fp16 on the CPU. `steps` were taken of the
+    `planned` ones; fewer when the time was up.
+    """
+
+    change: dict[str, Tensor]
+    steps: int
+    planned: int
+
+    @property
+    def bytes(self) -> int:
+        return sum(change.nbytes for change in self.change.values())
+
+
+@dataclass(frozen=True)
 class Identity:
     """The person who will be animated. Made by `identify` or `random_identity`; never changed.
 
     `code` and `motion` are `[1, n_styles, style_dim]` fp32 on the CPU: the W+ inversion E_i(t) and
     the own motion E_m(t) (a baseline: the code of the mirrored face). `crop` is the aligned face,
     `inversion` its reconstruction G(code), both uint8 `[S, S, 3]`. `quad` `[4, 2]` places the crop
-    in the picture (None for a random identity).
+    in the picture (None for a random identity). `tuning`: what `FaceTransfer.tune` learned of the
+    person; `inversion` is then drawn with it.
     """
 
     code: Tensor
@@ -21,3 +39,4 @@ class Identity:
     crop: np.ndarray
     inversion: np.ndarray
     quad: np.ndarray | None = None
+    tuning: Tuning | None = None

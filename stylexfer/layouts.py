@@ -9,7 +9,7 @@ from stylexfer.driving import Animated
 from stylexfer.errors import StylexferError
 from stylexfer.faces.composite import Paster
 from stylexfer.identity import Identity
-from stylexfer.media import Mark
+from stylexfer.marks import LABEL, Mark, Source
 
 FACE, SIDE_BY_SIDE, PASTED = "face", "side-by-side", "pasted"
 LAYOUTS = (FACE, SIDE_BY_SIDE, PASTED)
@@ -27,9 +27,11 @@ def beside(*pictures: np.ndarray) -> np.ndarray:
     )
 
 
-def mark_of(layout: str) -> Mark:
-    """Of a file with this layout: all but the face alone show something real too."""
-    return Mark.GENERATED if layout == FACE else Mark.COMPOSITE
+def mark_of(layout: str, label: bool = True, pack: str | None = None) -> Mark:
+    """Of a file with this layout: all but the face alone show something real too. label: people see
+    that it is AI-generated. pack: name of the weights."""
+    source = Source.GENERATED if layout == FACE else Source.COMPOSITE
+    return Mark(source, LABEL if label else None, pack)
 
 
 def arranger(

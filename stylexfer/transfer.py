@@ -10,6 +10,7 @@ Pictures are uint8 `[H, W, 3]` here; tensors live inside.
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
@@ -18,24 +19,26 @@ import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
+from stylexfer.coder import Coder
 from stylexfer.driving import FFHQ_SIDE, Animated, View, faithful_views, followed_views, spread
 from stylexfer.errors import NoFaceFound, PackMismatch
 from stylexfer.faces.align import align, ffhq_quad
 from stylexfer.faces.detect import find_face, first_face
 from stylexfer.identity import Identity
-from stylexfer.networks import ReStyleEncoder, restyle
+from stylexfer.networks import FastGenerator
 from stylexfer.packs import Pack, load_pack, save_pack
 from stylexfer.packs.hub import locate_pack
 from stylexfer.stages import ahead
-from stylexfer.tensors import device_and_dtype, resized, to_pictures, to_tensor
+from stylexfer.tensors import device_and_dtype, resized
+from stylexfer.tuning import SECONDS, Step, planned_steps, strangers, tune, tuned_generator
 
-_BATCH = 8  # frames at once, at most,
-_BATCH_PIXELS = {"cpu": 8 * 256**2, "other": 4 * 1024**2}  # and pixels of results, by device
 LOOK_AHEAD = 64  # frames among which the best start is chosen,
 _LOOKS = 16  # and how many of these, evenly spread, are compared
 
 
-class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "face-reenactment"]):
+class FaceTransfer(
+    Coder, ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "face-reenactment"]
+):
     """g = G(M(E_m(source) (+) E_i(target))), the paper's section 3.1, over one pack."""
 
     # Set, so that the mixin does not make one of __init__'s arguments: it would copy the networks,
@@ -52,13 +55,8 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         """faithful: align every picture by itself at 1024 px, take the first face that dlib finds
         and compute in fp32, as the paper's released code (with its random noise off)."""
         self._check(pack)
-        self.device, self.dtype = device_and_dtype(device, dtype, faithful)
         self.faithful = faithful
-        self.pack = pack
-        for network in pack.networks().values():
-            network.to(self.device)
-            if self.dtype == torch.float32:
-                network.float()  # a pack may have been loaded for bf16
+        super().__init__(pack, *device_and_dtype(device, dtype, faithful))
 
     @staticmethod
     def _check(pack: Pack) -> None:
@@ -98,37 +96,6 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
     def _save_pretrained(self, save_directory: Path) -> None:
         save_pack(self.pack, save_directory)
 
-    @property
-    def size(self) -> int:
-        """Side of the pictures this pack makes, in pixels."""
-        return self.pack.generator.config.size
-
-    def _autocast(self):
-        low = self.dtype != torch.float32
-        return torch.autocast(self.device.type, self.dtype if low else None, enabled=low)
-
-    @torch.inference_mode()
-    def decode(self, codes: Tensor) -> np.ndarray:
-        """W+ codes `[B, n_styles, style_dim]` -> uint8 `[B, size, size, 3]`."""
-        return to_pictures(self.pack.generator(codes.to(self.device), dtype=self.dtype))
-
-    @torch.inference_mode()
-    def motion_codes(self, crops: list[np.ndarray]) -> Tensor:
-        """E_m of aligned crops (uint8, the encoder's input size), `[B, n_styles, style_dim]`."""
-        with self._autocast():
-            return self.pack.motion_encoder(to_tensor(crops).to(self.device)).float()
-
-    @torch.inference_mode()
-    def invert(self, crops: list[np.ndarray]) -> Tensor:
-        """E_i of aligned crops (uint8, of any side), `[B, n_styles, style_dim]`."""
-        encoder = self.pack.identity_encoder
-        views = [resized(crop, encoder.config.input_size) for crop in crops]
-        images = to_tensor(views).to(self.device)
-        if isinstance(encoder, ReStyleEncoder):
-            return restyle(encoder, self.pack.generator, images, dtype=self.dtype)[-1]
-        with self._autocast():
-            return encoder(images).float()
-
     def _own_motion(self, crop: np.ndarray) -> Tensor:
         """What `animate` has to know of the identity's own motion."""
         return self.motion_codes([resized(crop, self.view_side)])
@@ -149,10 +116,13 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
             quad=quad,
         )
 
-    def identify(self, picture: np.ndarray, which: int | None = None) -> Identity:
+    def identify(
+        self, picture: np.ndarray, which: int | None = None, tune: bool = False
+    ) -> Identity:
         """Invert the face of a picture uint8 `[H, W, 3]` (E_i). Slow once, then `animate` is fast.
 
-        `which` chooses among several faces, largest first. NoFaceFound, TooManyFaces.
+        `which` chooses among several faces, largest first. `tune`: as `tune` does, which takes some
+        ten seconds, where that can be done. NoFaceFound, TooManyFaces.
         """
         if self.faithful and which is None:
             face = first_face(picture)
@@ -162,7 +132,38 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
             FFHQ_SIDE if self.faithful else max(256, self.pack.identity_encoder.config.input_size)
         )
         crop = align(picture, face.landmarks, side, 4 * side)
-        return self._identity(crop, ffhq_quad(face.landmarks))
+        identity = self._identity(crop, ffhq_quad(face.landmarks))
+        if tune and self.tuning_steps:
+            *_, last = self.tune(identity)
+            identity = last.identity
+        return identity
+
+    @property
+    def tuning_steps(self) -> int:
+        """How many steps `tune` takes here; 0: it can't be done in a time worth while."""
+        return planned_steps(self.pack.generator.config, self.device)
+
+    def tune(self, identity: Identity, seconds: float = SECONDS) -> Iterator[Step]:
+        """Make `identity` faithful to its picture: fine-tune a copy of the generator to it.
+
+        A `Step` after each; that of the last has the tuned identity, which `animate` draws with its
+        own weights (some 2 bytes a weight). The same identity gives the same on one device, unless
+        `seconds` cut it short (`identity.tuning.steps` says so). See `stylexfer.tuning`.
+        StylexferError where `tuning_steps` is 0.
+        """
+        return tune(self, identity, seconds)
+
+    @cached_property
+    def strangers(self) -> Tensor:
+        """Motion codes of people of the pack's own, for `tune`."""
+        return strangers(self)
+
+    def generator_of(self, identity: Identity) -> FastGenerator | None:
+        """What `decode` takes to draw a tuned identity; None for all others. Keep it: it is made."""
+        if identity.tuning is None:
+            return None
+        tuned = tuned_generator(self.pack.generator, identity.tuning)
+        return FastGenerator(tuned, self.dtype, self.device)
 
     def random_identity(self, seed: int, truncation: float = 0.7) -> Identity:
         """z -> w -> image -> ReStyle (paper, section 4.2): a person who does not exist.
@@ -211,6 +212,7 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
         else:
             views = followed_views(frames, self.view_side, fps, steadiness)
         last = rest = self.rest_code(identity)
+        generator = self.generator_of(identity)
         seen = False
         with closing(ahead(views, size)) as views:
             origin, views = self._origin(identity, views, relative, best_start)
@@ -222,19 +224,14 @@ class FaceTransfer(ModelHubMixin, library_name="stylexfer", tags=["stylegan2", "
                     codes = iter((rest + self.change(motion - origin, pose, expression)).split(1))
                     seen = True
                 rows = [last := next(codes) if view else last for view in batch]
-                for image, view in zip(self.decode(torch.cat(rows)), batch, strict=True):
+                images = self.decode(torch.cat(rows), generator)
+                for image, view in zip(images, batch, strict=True):
                     yield Animated(image, view)
         if not seen:
             raise NoFaceFound(
                 "No face was found in the driving frames: use a clip in which one face is seen "
                 "from the front, well lit and at least 80 pixels wide."
             )
-
-    @property
-    def batch_size(self) -> int:
-        """Frames at once: at 1024 px each takes some 0.3 GB (bf16) or 0.6 GB (fp32) of memory."""
-        pixels = _BATCH_PIXELS["cpu" if self.device.type == "cpu" else "other"]
-        return max(1, min(_BATCH, pixels // self.size**2))
 
     # A frame's code is rest_code + change(its motion - origin), for one visitor or for many at once.
 

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -50,16 +50,20 @@ class Hub(ThreadingHTTPServer):
         self.damage: Counter = Counter()
         self.overloads = 0
         self.refuse: int | None = None
+        self.sdks: dict[str, str] = {}  # of Spaces
+        self.hardware: dict[str, str] = {}  # that Spaces were given
+        self.dear: set[str] = set()  # hardware that needs a means of payment
         self.private: set[str] = set()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def commit(self, repo: str, files: Mapping[str, bytes]) -> str:
+    def commit(self, repo: str, files: Mapping[str, bytes], deleted: Iterable[str] = ()) -> str:
         """Files that are added or changed; the new commit."""
         commits = self.repos.setdefault(repo, [])
         content = {**(commits[-1][1] if commits else {}), **files}
+        content = {name: data for name, data in content.items() if name not in set(deleted)}
         facts = [f"{n} {hashlib.sha256(c).hexdigest()}" for n, c in sorted(content.items())]
         oid = hashlib.sha1("\n".join([str(len(commits)), repo, *facts]).encode()).hexdigest()
         commits.append((oid, content))
@@ -73,6 +77,13 @@ class Hub(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address) -> None:
         """A client that hangs up is none of our business."""
+
+
+def _oid(content: bytes, large: bool) -> str:
+    """By which a client tells that it has the same file."""
+    if large:
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 class HubRequest(BaseHTTPRequestHandler):
@@ -94,6 +105,8 @@ class HubRequest(BaseHTTPRequestHandler):
             return
         if found := re.fullmatch(r"(.+/.+?)/resolve/([^/]+)/(.+)", path):
             self._file(*found.groups())
+        elif found := re.fullmatch(r"api/(model|space|dataset)s/([^/]+/[^/]+)/tree/(.+)", path):
+            self._tree(KINDS[found[1]] + found[2], found[3])
         elif found := re.fullmatch(r"api/(model|space|dataset)s/(.+)", path):
             self._about(KINDS[found[1]], found[2])
         else:
@@ -111,13 +124,15 @@ class HubRequest(BaseHTTPRequestHandler):
             return self._send(status)
         if path == "api/repos/create":
             return self._create(json.loads(body))
+        if found := re.fullmatch(r"api/(spaces/.+)/hardware", path):
+            return self._give_hardware(found[1], json.loads(body)["flavor"])
         if found := re.fullmatch(r"(.+)\.git/info/lfs/objects/batch", path):
             return self._batch(json.loads(body))
         found = re.fullmatch(r"api/(model|space|dataset)s/(.+)/(preupload|commit)/([^/]+)", path)
         if not found or KINDS[found[1]] + found[2] not in self.server.repos:
             return self._send(404, {"X-Error-Code": "RepoNotFound"})
         if found[3] == "preupload":
-            return self._modes(json.loads(body))
+            return self._modes(KINDS[found[1]] + found[2], json.loads(body))
         return self._commit(KINDS[found[1]] + found[2], body)
 
     def do_PUT(self) -> None:
@@ -175,6 +190,15 @@ class HubRequest(BaseHTTPRequestHandler):
         siblings = [{"rfilename": name} for name in commit[1]]
         return self._json({"id": repo, "sha": commit[0], "siblings": siblings})
 
+    def _tree(self, repo: str, revision: str) -> None:
+        commit = self.server.at(repo, revision)
+        if commit is None:
+            return self._send(404, {"X-Error-Code": "RepoNotFound"})
+        facts = {name: (_oid(data, False), len(data)) for name, data in commit[1].items()}
+        return self._json(
+            [{"type": "file", "path": n, "oid": o, "size": s} for n, (o, s) in facts.items()]
+        )
+
     # uploads
 
     def _writes(self) -> bool:
@@ -187,16 +211,32 @@ class HubRequest(BaseHTTPRequestHandler):
         repo = KINDS[wanted.get("type", "model")] + f"{wanted['organization']}/{wanted['name']}"
         status = 409 if repo in self.server.repos else 200
         self.server.repos.setdefault(repo, [])
+        if status == 200 and wanted.get("type") == "space":
+            self.server.sdks[repo] = wanted["sdk"]
+            self.server.commit(repo, {".gitattributes": b"*.safetensors lfs", "README.md": b"new"})
         if wanted.get("visibility") == "private":
             self.server.private.add(repo)
         self._json({"url": f"{self.server.url}/{repo}", "name": repo, "id": repo}, status)
 
-    def _modes(self, wanted: dict) -> None:
+    def _give_hardware(self, repo: str, flavor: str) -> None:
+        if repo not in self.server.repos:
+            return self._send(404, {"X-Error-Code": "RepoNotFound"})
+        if flavor in self.server.dear:
+            return self._send(402)
+        self.server.hardware[repo] = flavor
+        hardware = {"current": None, "requested": flavor}
+        return self._json({"stage": "BUILDING", "hardware": hardware, "gcTimeout": None})
+
+    def _modes(self, repo: str, wanted: dict) -> None:
+        there = self.server.at(repo, "main")
+        held = there[1] if there else {}
         files = []
         for file in wanted["files"]:
             large = file["path"].endswith(LARGE)
             mode = "lfs" if large else "regular"
             files.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False})
+            if file["path"] in held:
+                files[-1]["oid"] = _oid(held[file["path"]], large)
             if large:  # objects come under their sha256 alone: tell them apart by size
                 self.server.names[f"{file['size']}"] = file["path"]
         self._json({"files": files})
@@ -212,17 +252,22 @@ class HubRequest(BaseHTTPRequestHandler):
         self._json({"transfer": "basic", "objects": answers})
 
     def _commit(self, repo: str, body: bytes) -> None:
-        files = {}
+        files, deleted = {}, []
         for line in body.splitlines():
             item = json.loads(line)
             value = item["value"]
-            if item["key"] == "file":
+            if item["key"] == "header" and "parentCommit" in value:
+                if value["parentCommit"] != self.server.at(repo, "main")[0]:
+                    return self._send(412)
+            elif item["key"] == "deletedFile":
+                deleted.append(value["path"])
+            elif item["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif item["key"] == "lfsFile":
                 if value["oid"] not in self.server.objects:
                     return self._send(400)
                 files[value["path"]] = self.server.objects[value["oid"]]
-        oid = self.server.commit(repo, files)
+        oid = self.server.commit(repo, files, deleted)
         return self._json({"commitUrl": f"{self.server.url}/{repo}/commit/{oid}", "commitOid": oid})
 
     # both

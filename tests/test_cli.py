@@ -13,9 +13,12 @@ import pytest
 from PIL import Image
 
 from stylexfer.cli import main
-from stylexfer.media import Mark, open_picture, probe, read_frames, read_mark
+from stylexfer.marks import Source
+from stylexfer.marks.xmp import read_source_type
+from stylexfer.media import open_picture, probe, read_frames
 from stylexfer.media.probe import ffmpeg
 from stylexfer.packs import save_pack
+from tests.media.clips import unsigned
 from tests.tiny import tiny_pack
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +87,7 @@ def test_animate_as_a_process(files, tmp_path):
     assert (info.frames, info.fps) == (driver.frames, driver.fps) == (FRAMES, Fraction(30000, 1001))
     assert (info.width, info.height) == (32, 32)
     assert info.audio_codec == driver.audio_codec == "aac"
-    assert read_mark(output) is Mark.GENERATED
+    assert read_source_type(output) == Source.GENERATED
     assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
     frames = np.stack(list(read_frames(output, info)))
     assert len(frames) == FRAMES
@@ -136,7 +139,7 @@ def test_layouts(run, files):
     assert run(f"{command} --output pasted -o pasted.mp4")[0] == 0
     info = probe(files / "pasted.mp4")
     assert (info.height, info.width) == open_picture(PHOTO).shape[:2]
-    assert read_mark(files / "pasted.mp4") is Mark.COMPOSITE
+    assert read_source_type(files / "pasted.mp4") == Source.COMPOSITE
     first = next(read_frames(files / "pasted.mp4", info)).astype(int)
     corner = np.abs(first - open_picture(PHOTO))[-40:, :40]
     assert corner.mean() < 4  # outside the face it is the photograph
@@ -163,11 +166,11 @@ def test_a_clip_that_was_cut_short_gives_what_it_holds(run, files):
 
 def test_random(run, files):
     assert run("random --pack pack --seed 7 -o seven.png")[0] == 0
-    assert run("random --pack pack --seed 7 8 9 --truncation 0.9 -o sheet.png")[0] == 0
+    assert run("random --pack pack --seed 7 8 9 --truncation 0.9 --no-label -o sheet.png")[0] == 0
     one, sheet = open_picture(files / "seven.png"), open_picture(files / "sheet.png")
     assert sheet.shape == (2 * one.shape[0], 2 * one.shape[1], 3)
-    assert sheet[one.shape[0] :, one.shape[1] :].max() == 0  # the fourth place is empty
-    assert read_mark(files / "sheet.png") is Mark.GENERATED
+    assert sheet[one.shape[0] :, one.shape[1] :].mean() < 3  # the fourth place is empty
+    assert read_source_type(files / "sheet.png") == Source.GENERATED
 
 
 def test_invert(run, files):
@@ -181,8 +184,8 @@ def test_methods(run, files):
     assert run(f"{command} --method transfer -o t.mp4")[0] == 0
     assert run(f"{command} -o d.mp4")[0] == 0
     assert run(f"{command} --method psp -o p.mp4")[0] == 0
-    assert (files / "t.mp4").read_bytes() == (files / "d.mp4").read_bytes()
-    assert (files / "t.mp4").read_bytes() != (files / "p.mp4").read_bytes()
+    t, d, p = (unsigned(files / f"{name}.mp4") for name in "tdp")
+    assert t == d and t != p
     code, _, stderr = run(f"{command} --method e4e -o e.mp4")
     assert code == 2
     assert "transfer, psp" in stderr

@@ -18,9 +18,10 @@ from stylexfer.clip import Account, listed, write_clip
 from stylexfer.driving import Animated, View
 from stylexfer.endurance import endurance
 from stylexfer.errors import NoFaceFound, UnreadableMedia
-from stylexfer.media import Mark, probe, read_frames, write_video
+from stylexfer.marks import Mark
+from stylexfer.media import probe, read_frames, write_video
 from stylexfer.transfer import FaceTransfer
-from tests.media.clips import make, number_of, numbered
+from tests.media.clips import make, number_of, numbered, unsigned
 from tests.test_transfer import BLANK, HOPPER, driver, photo
 from tests.tiny import tiny_pack
 
@@ -128,7 +129,7 @@ def face_clip(tmp_path) -> Path:
 
 
 def test_the_pipeline_gives_what_one_step_after_the_other_gives(tmp_path, model, hopper, face_clip):
-    """The same file, to the byte."""
+    """The same file, to the byte, but for the signature."""
     info = probe(face_clip)
     frames = list(read_frames(face_clip, info))
     plain = [r.image for r in model.animate(hopper, frames)]
@@ -136,7 +137,7 @@ def test_the_pipeline_gives_what_one_step_after_the_other_gives(tmp_path, model,
     results = model.animate(hopper, read_frames(face_clip, info))
     account = written(tmp_path / "overlapped.mp4", results, info, face_clip)
     assert account.gaps == [(0.48, 0.6)]
-    assert (tmp_path / "overlapped.mp4").read_bytes() == (tmp_path / "plain.mp4").read_bytes()
+    assert unsigned(tmp_path / "overlapped.mp4") == unsigned(tmp_path / "plain.mp4")
 
 
 @pytest.mark.parametrize("after", [0, 1, 9])

@@ -128,7 +128,7 @@ def test_strength_one_moves(model, hopper):
 def test_pose_scales_coarse_rows_and_expression_the_others(model, hopper, monkeypatch):
     seen = []
     decode = model.decode
-    monkeypatch.setattr(model, "decode", lambda codes: seen.append(codes) or decode(codes))
+    monkeypatch.setattr(model, "decode", lambda codes, *by: seen.append(codes) or decode(codes))
     still = model.pack.mapper(hopper.code, hopper.motion)
     for strengths in ({"pose": 0.0}, {"expression": 0.0}, {}):
         list(model.animate(hopper, driver(1), **strengths))

@@ -8,7 +8,9 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from stylexfer.errors import TooLarge, UnreadableMedia
-from stylexfer.media.provenance import Mark, xmp_packet
+from stylexfer.marks import Mark, Stamp
+from stylexfer.marks.manifest import TYPES, sign
+from stylexfer.marks.xmp import xmp_packet
 
 try:
     from pillow_heif import register_heif_opener
@@ -32,6 +34,11 @@ _FORMATS = [
     if name in Image.OPEN  # HEIF and AVIF depend on how Pillow was built
 ]
 _ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+# Each scan of a progressive JPEG costs a pass over the whole picture, and may be ten bytes long:
+# encoders write about ten of them, and a file of a megabyte could keep a core busy for an hour.
+_MAX_SCANS = 200
+_SCAN = b"\xff\xda"  # within a scan's data 0xff is always followed by 0
+
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
 
@@ -122,6 +129,10 @@ def open_picture(
     with picture:
         if picture.width * picture.height > max_pixels:
             raise too_many
+        if picture.format in ("JPEG", "MPO") and path.read_bytes().count(_SCAN) > _MAX_SCANS:
+            raise UnreadableMedia(
+                "This JPEG is made of too many scans. Open it, save it again, and send that."
+            )
         try:
             # Lets the JPEG decoder leave out detail that would be thrown away next.
             picture.draft(None, (WORKING_SIDE, WORKING_SIDE))
@@ -136,23 +147,37 @@ def open_picture(
         return np.array(upright)
 
 
-def save_picture(path: str | Path, image: np.ndarray, mark: Mark = Mark.GENERATED) -> None:
-    """Write a PNG, JPEG or WebP file, by the ending of `path`, with the mark inside.
+def encoded_picture(ending: str, image: np.ndarray, mark: Mark = Mark.GENERATED) -> bytes:
+    """A PNG, JPEG or WebP file of a picture of our making, with all that `mark` asks for: label and
+    watermark in the pixels, XMP and a signed manifest around them.
 
-    image: uint8 [H, W, 3].
+    ending: ".png", ".jpg", ".jpeg" or ".webp". image: uint8 [H, W, 3].
     """
-    path, packet = Path(path), xmp_packet(mark)
-    picture = Image.fromarray(image)
-    match path.suffix.lower():
+    packet = xmp_packet(mark.source)
+    picture, plain = Image.fromarray(Stamp(mark, image)(image)), io.BytesIO()
+    match ending.lower():
         case ".png":
             info = PngImagePlugin.PngInfo()
             info.add_itxt("XML:com.adobe.xmp", packet.decode())
-            picture.save(path, "PNG", pnginfo=info)
+            picture.save(plain, "PNG", pnginfo=info)
         case ".jpg" | ".jpeg":
-            picture.save(path, "JPEG", quality=95, subsampling=0, xmp=packet)
+            picture.save(plain, "JPEG", quality=95, subsampling=0, xmp=packet)
         case ".webp":
-            picture.save(path, "WEBP", quality=95, xmp=packet)
+            picture.save(plain, "WEBP", quality=95, xmp=packet)
         case other:
             raise UnreadableMedia(
                 f"Pictures are not written as '{other}'. Choose a name in .png, .jpg or .webp."
             )
+    plain.seek(0)
+    signed = io.BytesIO()
+    sign(plain, signed, TYPES[ending.lower()], mark)
+    return signed.getvalue()
+
+
+def save_picture(path: str | Path, image: np.ndarray, mark: Mark = Mark.GENERATED) -> None:
+    """Write a PNG, JPEG or WebP file, by the ending of `path`, marked as `encoded_picture` says.
+
+    image: uint8 [H, W, 3].
+    """
+    path = Path(path)
+    path.write_bytes(encoded_picture(path.suffix, image, mark))

@@ -120,6 +120,14 @@ def _refusal(start: bytes) -> UnreadableMedia:
     )
 
 
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"The video is {width} x {height} pixels, more than the limit of "
+            f"{max_pixels / 1e6:.1f} million. Export it smaller, 1280 x 720 is plenty."
+        )
+
+
 def _read_header(path: Path, max_pixels: int) -> tuple[float | None, str | None]:
     """Check the streams and the size; return the promised seconds and the codec of the sound."""
     _, header = _run(*input_args(path))
@@ -135,12 +143,8 @@ def _read_header(path: Path, max_pixels: int) -> tuple[float | None, str | None]
             if sounds
             else _DAMAGED
         )
-    size = re.search(r", (\d+)x(\d+)\b", video[0])
-    if size and int(size[1]) * int(size[2]) > max_pixels:
-        raise TooLarge(
-            f"The video is {size[1]} x {size[2]} pixels, more than the limit of "
-            f"{max_pixels / 1e6:.1f} million. Export it smaller, 1280 x 720 is plenty."
-        )
+    if size := re.search(r", (\d+)x(\d+)\b", video[0]):
+        _check_size(int(size[1]), int(size[2]), max_pixels)
     clock = re.search(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", header)
     promised = 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3]) if clock else None
     return promised, sounds[0] if sounds else None
@@ -234,6 +238,7 @@ def probe(
         raise too_long
 
     width, height = _decode_one(path)
+    _check_size(width, height, max_pixels)  # again: its pixels may be wide
     fps = _average_rate(packets)
     first = packets.times[0]
     stray = max(abs(time - first - k / fps) for k, time in enumerate(packets.times))

@@ -13,8 +13,10 @@ from types import TracebackType
 import numpy as np
 
 from stylexfer.errors import UnreadableMedia
+from stylexfer.marks import Mark, Stamp
+from stylexfer.marks.manifest import TYPES, sign
+from stylexfer.marks.xmp import append_xmp, video_metadata
 from stylexfer.media.probe import ClipInfo, ffmpeg, input_args, probe
-from stylexfer.media.provenance import Mark, append_mark, video_metadata
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,8 @@ def read_frames(path: str | Path, info: ClipInfo) -> Iterator[np.ndarray]:
 
 
 class VideoWriter:
-    """Write frames to an mp4 (H.264, yuv420p, even sides), with the mark of provenance.
+    """Write frames to an mp4 (H.264, yuv420p, even sides), with all that `mark` asks for: label and
+    watermark in the frames, XMP and a signed manifest around them.
 
     A context manager. Frames go to a temporary file beside `path`; on leaving the block, for
     whatever reason, it is finished, the sound added, and renamed to `path`. So `path` is always
@@ -138,7 +141,7 @@ class VideoWriter:
             *("-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"),
             *("-s", f"{width}x{height}", "-r", str(self.fps), "-i", "pipe:0"),
             *("-vf", filters, "-c:v", "libx264", "-preset", "veryfast", "-crf", "18"),
-            *(*video_metadata(self._mark), "-movflags", "+faststart", f"file:{self._part}"),
+            *(*video_metadata(self._mark.source), "-movflags", "+faststart", f"file:{self._part}"),
         )
         # No -nostdin can apply here, and the terminal's Ctrl-C must not reach ffmpeg before us.
         command.remove("-nostdin")
@@ -155,11 +158,12 @@ class VideoWriter:
         is left out."""
         if self._process is None:
             self._shape = frame.shape
+            self._stamp = Stamp(self._mark, frame)
             self._start(*frame.shape[:2])
         if frame.shape != self._shape:
             raise ValueError(f"a frame of {frame.shape} in a clip of {self._shape}")
         try:
-            self._process.stdin.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+            self._process.stdin.write(memoryview(self._stamp(frame)).cast("B"))
         except BrokenPipeError as error:
             raise RuntimeError(
                 f"ffmpeg stopped writing {self.path}: {self._complaint()}"
@@ -183,8 +187,14 @@ class VideoWriter:
             return
         if self._audio_from is not None:
             self._add_audio()
-        append_mark(self._part, self._mark)
-        os.replace(self._part, self.path)
+        append_xmp(self._part, self._mark.source)
+        signed = self._beside("signed")
+        try:
+            with open(self._part, "rb") as source, open(signed, "w+b") as target:
+                sign(source, target, TYPES[".mp4"], self._mark)
+            os.replace(signed, self.path)
+        finally:
+            signed.unlink(missing_ok=True)
 
     def _add_audio(self) -> None:
         """Mux the sound in, if it can be had; a clip without it is better than none."""

@@ -56,6 +56,7 @@ def onto(
     clip: Clip,
     reader: Reader,
     options: dict,
+    tune: bool,
     timed: bool,
     bar,
 ) -> tuple[dict, dict[str, np.ndarray]]:
@@ -64,7 +65,7 @@ def onto(
     NoFaceFound in the picture or in all of the clip.
     """
     start = time.perf_counter()
-    identity = model.identify(picture, 0)
+    identity = model.identify(picture, 0, tune)
     identify_seconds = time.perf_counter() - start
     who = reader.read([identity.crop, identity.inversion])
     places = sample_places(clip.count)
@@ -94,7 +95,14 @@ def speed(model: FaceTransfer, identity: Identity, clip: Clip, options: dict) ->
 
 @torch.inference_mode()
 def onto_itself(
-    model: FaceTransfer, clip: Clip, first: int, reader: Reader, perceptual, options: dict, bar
+    model: FaceTransfer,
+    clip: Clip,
+    first: int,
+    reader: Reader,
+    perceptual,
+    options: dict,
+    tune: bool,
+    bar,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Self-reenactment: frame number `first` is the identity, each later one what should come out.
 
@@ -102,7 +110,7 @@ def onto_itself(
     Returns `lpips`, `psnr` (dB) and `nme` (percent), `[M]` each; NaN without a face in either.
     """
     picture = next(frame for k, frame in enumerate(clip.frames()) if k == first)
-    identity: Identity = model.identify(picture, 0)
+    identity: Identity = model.identify(picture, 0, tune)
     results = model.animate(identity, clip.frames(), fps=clip.fps, **options)
     rows = []
     for k, (result, truth) in enumerate(zip(results, aligned(clip), strict=True)):
@@ -122,7 +130,12 @@ def onto_itself(
 
 
 def onto_many(
-    model: FaceTransfer, pictures: list[np.ndarray], clips: list[Clip], options: dict, bar
+    model: FaceTransfer,
+    pictures: list[np.ndarray],
+    clips: list[Clip],
+    options: dict,
+    tune: bool,
+    bar,
 ) -> dict[str, np.ndarray]:
     """Several people driven by several clips: `driver_J` and `crop_I`, aligned, and `output_I_J`.
 
@@ -130,7 +143,7 @@ def onto_many(
     the baselines need to know a driver from several frames.
     """
     arrays = {}
-    people = [model.identify(picture, 0) for picture in pictures]
+    people = [model.identify(picture, 0, tune) for picture in pictures]
     arrays |= {f"crop_{i}": to_jpeg(square(person.crop)) for i, person in enumerate(people)}
     for j, clip in enumerate(clips):
         places = sample_places(clip.count)

@@ -189,7 +189,7 @@ class Runner:
         def make() -> Made:
             picture = identity_picture(self.plan.folder, pair)
             return passes.onto(
-                *(model(), picture, clip, self.reader, variant.options),
+                *(model(), picture, clip, self.reader, variant.options, variant.tune),
                 *(k < TIMED_PAIRS, self._bar),
             )
 
@@ -209,7 +209,7 @@ class Runner:
                 return {"failure": "The driver has no frame with a face."}, {}
             return passes.onto_itself(
                 *(model(), clip, int(found[0]), self.reader, self._perceptual),
-                *(variant.options, self._bar),
+                *(variant.options, variant.tune, self._bar),
             )
 
         settings = self._settings(k, variant=variant)
@@ -229,7 +229,9 @@ class Runner:
         def make() -> Made:
             pictures = [identity_picture(self.plan.folder, self.plan.pairs[k]) for k in chosen]
             clips = [self.clips[k] for k in chosen]
-            return {}, passes.onto_many(model(), pictures, clips, variant.options, self._bar)
+            return {}, passes.onto_many(
+                *(model(), pictures, clips, variant.options, variant.tune, self._bar)
+            )
 
         settings = self._settings(*chosen, variant=variant, people=True)
         return self._stored(

@@ -12,7 +12,7 @@ from stylexfer.packs.pack import MANIFEST, METHODS, held, methods, parts_of, rea
 from stylexfer.transfer import FaceTransfer
 
 NUMBERS = ("pose", "expression", "steadiness")  # of `FaceTransfer.animate`
-SWITCHES = ("relative", "best_start", "faithful")
+SWITCHES = ("relative", "best_start", "faithful", "tune")
 KEYS = ("name", "method", *NUMBERS, *SWITCHES)
 _TITLES = {"transfer": "", "psp": " pSp baseline", "e4e": " e4e baseline"}
 
@@ -31,6 +31,7 @@ class Variant:
     name: str
     options: dict = field(default_factory=dict)  # of `animate`
     faithful: bool = False
+    tune: bool = False  # each identity is tuned to its picture
 
     def open(self, device: str | torch.device | None) -> FaceTransfer:
         return load_model(self.folder, self.method, device=device, faithful=self.faithful)
@@ -44,6 +45,7 @@ class Variant:
             "pack_sha256": sha256(self.folder / MANIFEST),
             "method": self.method,
             "faithful": self.faithful,
+            "tune": self.tune,
             "options": self.options,
         }
 
@@ -84,7 +86,10 @@ def parse(spec: str) -> list[Variant]:
         extra += [key.replace("_", " ") for key in SWITCHES if chosen.get(key)]
         plain = f"{manifest.get('name')} {manifest.get('version', '')}".strip() + _TITLES[method]
         name = chosen.get("name") or ", ".join([plain, *extra])
-        rows.append(Variant(folder, manifest, method, name, options, chosen.get("faithful", False)))
+        switches = {key: chosen.get(key, False) for key in ("faithful", "tune")}
+        if all(switches.values()) or (switches["tune"] and method != "transfer"):
+            raise BadVariant(f"{spec}: tune=true goes with method=transfer, and without faithful.")
+        rows.append(Variant(folder, manifest, method, name, options, **switches))
     return rows
 
 

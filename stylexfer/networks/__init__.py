@@ -7,8 +7,10 @@ from stylexfer.networks.encoders import (
     OnePassEncoder,
     ReStyleConfig,
     ReStyleEncoder,
+    first_feedback,
     restyle,
 )
+from stylexfer.networks.fast import FastGenerator, lowered
 from stylexfer.networks.headpose import HeadPose, HeadPoseConfig, head_pose_view
 from stylexfer.networks.irse import IRSE, IRSEConfig
 from stylexfer.networks.mapper import Mapper, PoseSplit
@@ -19,6 +21,7 @@ from stylexfer.networks.stylegan2 import Generator, GeneratorConfig, ffhq_channe
 __all__ = [
     "IRSE",
     "LPIPS",
+    "FastGenerator",
     "Generator",
     "GeneratorConfig",
     "HeadPose",
@@ -35,7 +38,9 @@ __all__ = [
     "Recognition",
     "RecognitionConfig",
     "ffhq_channels",
+    "first_feedback",
     "head_pose_view",
+    "lowered",
     "recognition_view",
     "restyle",
 ]

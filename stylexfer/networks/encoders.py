@@ -6,6 +6,7 @@ code; E_i is ReStyle's `BackboneEncoder` (pSp) or `ProgressiveBackboneEncoder` (
 pSp's `GradualStyleEncoder` or e4e's `Encoder4Editing`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import log2
 from typing import Literal
@@ -114,26 +115,35 @@ class ReStyleEncoder(IRSE):
         return F.adaptive_avg_pool2d(images, self.config.input_size)
 
 
+def first_feedback(encoder: ReStyleEncoder, generator: Callable[[Tensor], Tensor]) -> Tensor:
+    """The average picture as the first step sees it, `[1, 3, input_size, input_size]`."""
+    return encoder.feedback(generator(encoder.latent_avg[None]))
+
+
 def restyle(
     encoder: ReStyleEncoder,
-    generator: Generator,
+    generator: Callable[[Tensor], Tensor],
     images: Tensor,
     iterations: int | None = None,
     dtype: torch.dtype | None = None,
+    start: Tensor | None = None,
 ) -> list[Tensor]:
     """ReStyle's loop: `[B, 3, input_size, input_size]` -> the codes after each step.
 
     c_0 = latent_avg, c_t = c_(t-1) + E(image, pool(G(c_(t-1)))), constant noise; the last code is
-    not decoded. Codes are `[B, n_styles, style_dim]` fp32. `dtype` is that of the convolutions.
+    not decoded. Codes are `[B, n_styles, style_dim]` fp32. `dtype` is that of the convolutions; a
+    prepared `generator` (`FastGenerator`) has its own. `start`: `first_feedback`, where it is known.
     """
+    own = {"dtype": dtype} if isinstance(generator, Generator) else {}
     batch = images.shape[0]
     code = encoder.latent_avg[None]
-    picture = encoder.feedback(generator(code, dtype=dtype)).expand(batch, -1, -1, -1)
+    picture = encoder.feedback(generator(code, **own)) if start is None else start
+    picture = picture.expand(batch, -1, -1, -1)
     code = code.expand(batch, -1, -1)
     codes = []
     for step in range(iterations or encoder.config.iterations):
         if step:
-            picture = encoder.feedback(generator(code, dtype=dtype))
+            picture = encoder.feedback(generator(code, **own))
         with torch.autocast(images.device.type, dtype, enabled=dtype not in (None, torch.float32)):
             code = code + encoder(images, picture).float()
         codes.append(code)

@@ -195,7 +195,7 @@ def open_repo(
 ) -> None:
     """Make the model `repo` if it is not there. HubRefused; HubUnreachable, to try again later."""
     api = HfApi(endpoint=endpoint, token=token)
-    with _refusals(repo):
+    with refusals(repo):
         _patiently(lambda: api.create_repo(repo, private=private, exist_ok=True))
 
 
@@ -231,7 +231,7 @@ def push(
     text = card.read_bytes() if card.is_file() else model_card(manifest).encode()
     operations.append(CommitOperationAdd(path_in_repo=card.name, path_or_fileobj=text))
     open_repo(repo, private=private, token=token, endpoint=endpoint)
-    with _refusals(repo):
+    with refusals(repo):
         # Not patiently: it tries every upload again by itself, and a commit must not be made twice.
         commit = HfApi(endpoint=endpoint, token=token).create_commit(
             repo, operations, commit_message=f"Pack {manifest.get('name', '')}".strip()
@@ -240,7 +240,7 @@ def push(
 
 
 @contextmanager
-def _refusals(repo: str) -> Iterator[None]:
+def refusals(repo: str) -> Iterator[None]:
     """What goes wrong while something is sent, as HubRefused or HubUnreachable."""
     try:
         yield

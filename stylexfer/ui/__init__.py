@@ -1,6 +1,7 @@
 """The page: `build_page` and what its tabs share."""
 
 from stylexfer.ui.engine import Engine
+from stylexfer.ui.limits import UploadLimit
 from stylexfer.ui.page import CSS, build_page, page_theme
 
-__all__ = ["CSS", "Engine", "build_page", "page_theme"]
+__all__ = ["CSS", "Engine", "UploadLimit", "build_page", "page_theme"]

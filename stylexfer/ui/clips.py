@@ -2,22 +2,21 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 
 from stylexfer.clip import Account, listed, write_clip
 from stylexfer.errors import TooLong
 from stylexfer.identity import Identity
-from stylexfer.layouts import FACE, PASTED, SIDE_BY_SIDE, arranger, mark_of
+from stylexfer.layouts import FACE, PASTED, SIDE_BY_SIDE, arranger
 from stylexfer.media import ClipInfo, probe
 from stylexfer.ui import texts
 from stylexfer.ui.engine import Engine, Motion
-from stylexfer.ui.files import MAX_CLIP_BYTES, MAX_CLIP_SECONDS, handed_out
+from stylexfer.ui.files import MAX_CLIP_BYTES, MAX_CLIP_FRAMES, MAX_CLIP_SECONDS, handed_out
 from stylexfer.ui.session import Run
 
 _LAYOUTS = {
@@ -26,6 +25,10 @@ _LAYOUTS = {
     texts.SHOW_PASTED: PASTED,
 }
 VIEWS = list(_LAYOUTS)
+
+# What is shown of a clip and its account while there is none. Not `gr.skip()`: for that Gradio
+# makes the component anew, less what `clip_file` did to it.
+NOT_YET = (None, None)
 
 _LONGEST_FILE = 600.0  # seconds; of these MAX_CLIP_SECONDS may be used at once
 _PASTED = 1280  # longest side of a clip pasted back into the portrait
@@ -38,6 +41,8 @@ def checked_clip(path: str, start: float | None = None, end: float | None = None
     info = probe(path, MAX_CLIP_BYTES, _LONGEST_FILE).part(start or 0.0, end or None)
     if info.duration > MAX_CLIP_SECONDS + 0.5:
         raise TooLong(texts.CHOOSE_A_PART.format(seconds=info.duration, limit=MAX_CLIP_SECONDS))
+    if info.frames > MAX_CLIP_FRAMES:
+        raise TooLong(texts.TOO_MANY_FRAMES.format(frames=info.frames, limit=MAX_CLIP_FRAMES))
     return info
 
 
@@ -51,13 +56,15 @@ def render_clip(
     view: str,
     follow: bool,
     run: Run,
-    progress: gr.Progress,
+    progress: Callable,
+    hand_out: Callable[[Path], str] = lambda path: handed_out(path.name, path.replace),
 ) -> Iterator[tuple[str | None, str] | None]:
     """Drive `identity` with the clip; the last thing yielded is (path of the mp4, account of it).
 
     info: of the clip, as `checked_clip` gives it. portrait: the picture that the identity is from,
     for `SHOW_PASTED`. Before the end it yields None about once a second: a visitor who has left
-    closes the generator there. `run.stopped` ends it early and keeps what is done.
+    closes the generator there. `run.stopped` ends it early and keeps what is done. progress: a
+    `gr.Progress`. hand_out: takes the finished file away from where it was made, and says where to.
     """
     layout = _LAYOUTS[view]
     arrange = arranger(layout, identity, portrait, follow=follow, longest=_PASTED)
@@ -66,7 +73,8 @@ def render_clip(
     with tempfile.TemporaryDirectory(prefix="stylexfer-") as folder:
         path = Path(folder) / "stylexfer.mp4"
         results = engine.drive_clip(identity, clip, info, motion)
-        steps = write_clip(account, path, results, arrange, info, clip, mark_of(layout))
+        mark = engine.mark(run.label, layout)
+        steps = write_clip(account, path, results, arrange, info, clip, mark)
         with closing(steps):
             while not run.stopped and next(steps, _END) is not _END:
                 now, done = time.monotonic(), account.frames
@@ -79,7 +87,7 @@ def render_clip(
                 if now - noticed > _NOTICE:
                     noticed = now
                     yield None
-        result = handed_out(path.name, path.replace) if account.frames else None
+        result = hand_out(path) if account.frames else None
     spent = time.monotonic() - started
     yield result, _account(info, account, run.stopped, spent)
 

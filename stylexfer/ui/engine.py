@@ -10,13 +10,18 @@ from PIL import Image
 
 from stylexfer.faces.align import ffhq_quad
 from stylexfer.faces.detect import find_face
+from stylexfer.layouts import FACE, mark_of
+from stylexfer.marks import Mark
 from stylexfer.media import ClipInfo, read_frames
 from stylexfer.transfer import Animated, FaceTransfer, Identity
+from stylexfer.tuning import Step
 
 # Seconds for which a shared accelerator (ZeroGPU) is asked; small, because a visitor's daily
 # quota is checked against them before the work starts.
 _SHORT = 10
 _FRAMES_A_SECOND = 20
+_TUNING = 20  # for faithful identity
+_PATIENCE = 30.0  # seconds after which that ends where it is, on a CPU
 
 _CHUNK = 8  # frames that cross from the accelerator's process at once
 
@@ -73,8 +78,19 @@ class Engine:
         self.random_identity: Callable[[int, float], Identity] = on_gpu(
             model.random_identity, _SHORT
         )
+        self.tuning_steps = model.tuning_steps
+        self.tune: Callable[[Identity], Iterator[Step]] = on_gpu(self._tune, _TUNING)
         self.drive_picture = on_gpu(self._drive_picture, _SHORT)
         self._drive_chunks_on_gpu = on_gpu(self._drive_chunks, self._clip_seconds)
+
+    def mark(self, label: bool = True, layout: str = FACE) -> Mark:
+        """Of what this model makes; see `mark_of`."""
+        return mark_of(layout, label, self.info.get("name"))
+
+    def _tune(self, identity: Identity) -> Iterator[Step]:
+        yield from self.model.tune(
+            identity, _PATIENCE if self.model.device.type == "cpu" else _TUNING - 5
+        )
 
     def _drive_picture(
         self, identity: Identity, frame: np.ndarray, pose: float, expression: float

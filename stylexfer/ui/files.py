@@ -5,7 +5,9 @@ convert videos with whatever ffmpeg is on the PATH. Those made here hand over th
 """
 
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import gradio as gr
@@ -17,10 +19,13 @@ from PIL import Image
 
 from stylexfer.errors import UnreadableMedia
 from stylexfer.media import Mark, save_picture
+from stylexfer.media.picture import MAX_BYTES
 from stylexfer.ui import texts
+from stylexfer.ui.remote import take_addresses
 
 MAX_CLIP_BYTES = 100 * 2**20
 MAX_CLIP_SECONDS = 60.0
+MAX_CLIP_FRAMES = 3630  # of 60 a second: what a frame costs does not depend on how short it is
 
 
 def _path_of(payload: FileData | ImageData | None) -> str | None:
@@ -36,7 +41,7 @@ def picture_file(label: str, **options) -> gr.Image:
     """A picture; handlers get the path of the file as it was sent, unopened."""
     picture = gr.Image(type="filepath", label=label, **options)
     picture.preprocess = _path_of
-    return picture
+    return take_addresses(picture, MAX_BYTES)
 
 
 def clip_file(label: str, **options) -> gr.Video:
@@ -45,7 +50,25 @@ def clip_file(label: str, **options) -> gr.Video:
     clip = gr.Video(label=label, **options)
     clip.preprocess = _path_of
     clip.postprocess = _as_it_is
-    return clip
+    return take_addresses(clip, MAX_CLIP_BYTES)
+
+
+class AllFiles(set):
+    """Every file in Gradio's cache since this was made, whoever put it there.
+
+    For `Blocks.temp_file_sets`, from which Gradio takes what it deletes: its own sets lack what an
+    agent sends within a call, and what a component shows that was made anew by an update.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = time.time() - 1  # clocks of file systems are coarse
+
+    def __iter__(self) -> Iterator[str]:
+        for path in Path(get_upload_folder()).rglob("*"):
+            with suppress(FileNotFoundError):
+                if path.is_file() and path.lstat().st_ctime >= self._since:
+                    yield str(path)
 
 
 def needed(path: str | None) -> str:

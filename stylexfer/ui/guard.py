@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -34,6 +35,12 @@ def explained(what: str = "") -> Iterator[None]:
         raise gr.Error(texts.UNEXPECTED, _SECONDS, print_exception=False) from error
 
 
+def _check_numbers(values: tuple) -> None:
+    """JSON has no NaN, but Python reads it, and no slider's bounds keep it out."""
+    if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+        raise StylexferError(texts.NOT_A_NUMBER)
+
+
 def guarded(handler: Callable) -> Callable:
     """A handler of the page, function or generator, that raises nothing but `gr.Error`."""
     if inspect.isgeneratorfunction(handler):
@@ -41,12 +48,14 @@ def guarded(handler: Callable) -> Callable:
         @wraps(handler)
         def run(*args, **kwargs):
             with explained():
+                _check_numbers(args)
                 yield from handler(*args, **kwargs)
     else:
 
         @wraps(handler)
         def run(*args, **kwargs):
             with explained():
+                _check_numbers(args)
                 return handler(*args, **kwargs)
 
     return run

@@ -10,13 +10,15 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from PIL import Image
 
-from stylexfer.media.provenance import Mark, xmp_packet
+from stylexfer.marks import Source
+from stylexfer.marks.watermark import Watermark
+from stylexfer.marks.xmp import xmp_packet
 from stylexfer.tensors import resized
 from stylexfer.transfer import FaceTransfer, Identity
 from stylexfer.ui import texts
@@ -28,7 +30,7 @@ _EYES = max(1, min(4, (os.cpu_count() or 2) // 2))  # threads that look for face
 _TOGETHER = 4  # crops in one batch, at most
 _LOOK_UP = 0.5  # seconds after which a thread that waits sees that the program ends
 _SIDE = 512  # of a picture that is sent, at most: as large as the page shows it
-_XMP = xmp_packet(Mark.GENERATED)
+_XMP = xmp_packet(Source.GENERATED)
 
 
 class Live:
@@ -148,6 +150,7 @@ class Live:
         for run, *_ in work:
             if run.rest is None:
                 run.rest = self.model.rest_code(run.identity)
+                run.generator = self.model.generator_of(run.identity)
         seen = [(run, crop) for run, _, _, crop in work if crop is not None]
         motions = self.model.motion_codes([crop for _, crop in seen]).split(1) if seen else ()
         codes = [
@@ -159,18 +162,37 @@ class Live:
             if crop is None and run.last is None:
                 new.append(run)
                 codes.append(run.rest)
-        if codes:
-            for run, image in zip(new, self.model.decode(torch.cat(codes)), strict=True):
-                run.last = _as_jpeg(image)
+        for run, image in self._decoded(new, codes):
+            run.last = _as_jpeg(run, image)
         return [run.last for run, *_ in work]
+
+    def _decoded(
+        self, runs: list[LiveRun], codes: list[torch.Tensor]
+    ) -> Iterator[tuple[LiveRun, np.ndarray]]:
+        """The picture of each: a batch of all that the pack's generator draws, and each whose
+        identity is tuned by its own."""
+        shared = [k for k, run in enumerate(runs) if run.generator is None]
+        own = [[k] for k, run in enumerate(runs) if run.generator is not None]
+        for group in [shared, *own]:
+            if group:
+                batch = torch.cat([codes[k] for k in group])
+                for k, image in zip(
+                    group, self.model.decode(batch, runs[group[0]].generator), strict=True
+                ):
+                    yield runs[k], image
 
     def _fail(self, run: LiveRun, error: Exception) -> None:
         self.end(run)
         run.deliver(error)
 
 
-def _as_jpeg(image: np.ndarray) -> bytes:
+def _as_jpeg(run: LiveRun, image: np.ndarray) -> bytes:
+    """With XMP and the watermark. Not signed: these pictures are shown, not kept, and the clip of
+    them that can be saved is signed."""
     file = io.BytesIO()
-    picture = Image.fromarray(resized(image, min(_SIDE, image.shape[0])))
+    small = resized(image, min(_SIDE, image.shape[0]))
+    if run.watermark is None:
+        run.watermark = Watermark(small)
+    picture = Image.fromarray(run.watermark(small))
     picture.save(file, "JPEG", quality=90, subsampling=0, xmp=_XMP)
     return file.getvalue()

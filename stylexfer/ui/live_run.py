@@ -16,7 +16,10 @@ from PIL import Image
 from stylexfer.errors import StylexferError, TooLarge, UnreadableMedia
 from stylexfer.faces.align import crop_quad, ffhq_quad
 from stylexfer.faces.track import FaceTracker
+from stylexfer.marks import Mark
+from stylexfer.marks.watermark import Watermark
 from stylexfer.media import VideoWriter
+from stylexfer.networks import FastGenerator
 from stylexfer.transfer import FaceTransfer, Identity
 from stylexfer.ui import texts
 
@@ -107,11 +110,13 @@ class LiveRun:
         self.crop: tuple[int, float, np.ndarray | None] | None = None
         self._own: torch.Tensor | None = None  # the origin of absolute motion
         self.identity = identity
-        self.rest: torch.Tensor | None = None  # its code, once the network thread has made it
+        self.rest: torch.Tensor | None = None  # its code, once the network thread has made it,
+        self.generator: FastGenerator | None = None  # and what draws it, if it is tuned
         self._neutral: torch.Tensor | None = None  # that of relative motion
         self._tracker = FaceTracker(fps=_RATE, steadiness=self.settings.steadiness)
         self._steadiness = self.settings.steadiness
         self._side = model.view_side
+        self.watermark: Watermark | None = None  # for the pictures of this run
         self.last: bytes | None = None  # the picture that is held while no face is seen
         self._recent: deque[tuple[float, bytes]] = deque()  # when, JPEG; the last RECENT seconds
 
@@ -145,7 +150,7 @@ class LiveRun:
         return self.rest + model.change(motion - origin, settings.pose, settings.expression)
 
 
-def clip_of(pictures: list[tuple[float, bytes]]) -> Callable[[Path], None]:
+def clip_of(pictures: list[tuple[float, bytes]], mark: Mark) -> Callable[[Path], None]:
     """What writes the pictures of a run, `LiveRun.recent`, as a marked mp4 to a path.
 
     LiveRefused when there are none yet.
@@ -155,7 +160,7 @@ def clip_of(pictures: list[tuple[float, bytes]]) -> Callable[[Path], None]:
 
     def write(path: Path) -> None:
         begin = pictures[0][0]
-        with VideoWriter(path, Fraction(_CLIP_RATE)) as writer:
+        with VideoWriter(path, Fraction(_CLIP_RATE), mark=mark) as writer:
             for (when, jpeg), (until, _) in zip(
                 pictures, [*pictures[1:], pictures[-1]], strict=True
             ):

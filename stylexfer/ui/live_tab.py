@@ -1,6 +1,7 @@
 """The fourth tab: the visitor's camera drives a portrait, in the page."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -9,6 +10,7 @@ from stylexfer.ui import texts
 from stylexfer.ui.controls import SHORT, picture_input, run_buttons, strengths
 from stylexfer.ui.engine import Engine
 from stylexfer.ui.examples import portrait_rows, show_examples
+from stylexfer.ui.faithful import LEARN, faithful_box, learned
 from stylexfer.ui.files import clip_file, handed_out
 from stylexfer.ui.guard import guarded
 from stylexfer.ui.live import Live
@@ -17,6 +19,7 @@ from stylexfer.ui.live_socket import PATH, RUN_SECONDS, LiveSocket
 from stylexfer.ui.picture_tab import portrait_identity
 from stylexfer.ui.random_tab import LAST_SEED, random_person
 from stylexfer.ui.session import Visitor
+from stylexfer.ui.terms import agreed
 
 _WHO = [texts.PORTRAIT, texts.RANDOM_PERSON]
 _TRUNCATION = 0.7
@@ -64,6 +67,7 @@ def live_tab(engine: Engine, visitor: gr.State) -> None:
             who = gr.Radio(_WHO, value=_WHO[0], label=texts.LIVE_WHO)
             with gr.Column(min_width=150) as a_portrait:
                 portrait = picture_input(texts.PORTRAIT)
+                faithful = faithful_box(engine)
                 show_examples(portrait_rows(), [portrait])
             with gr.Column(min_width=150, visible=False) as a_person:
                 person = gr.Number(
@@ -75,7 +79,7 @@ def live_tab(engine: Engine, visitor: gr.State) -> None:
                     maximum=LAST_SEED,
                 )
         with gr.Column(min_width=320):
-            _stage(engine)
+            stage = _stage(engine)
             start, stop = run_buttons(texts.START_LIVE)
             with gr.Row():
                 neutral = gr.Button(texts.SET_NEUTRAL, min_width=140)
@@ -98,28 +102,48 @@ def live_tab(engine: Engine, visitor: gr.State) -> None:
     ticket = gr.Textbox(visible="hidden")
 
     @guarded
-    def start_live(who: str, portrait: str, seed: int, visitor: Visitor, request: gr.Request):
+    def start_live(
+        who: str,
+        portrait: str,
+        faithful: bool,
+        seed: int,
+        visitor: Visitor,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
+    ):
+        agreed(visitor)  # whoever is before the camera is no example
         if who == _WHO[0]:
-            _, identity = portrait_identity(engine, visitor, portrait)
+            _, identity = portrait_identity(engine, visitor, portrait, faithful)
+            if faithful:
+                for found in learned(engine, visitor, portrait, identity, progress):
+                    identity = found or identity
+                    yield gr.skip()
         else:
             identity = random_person(engine, visitor, seed, _TRUNCATION)
         # Here and not when the app starts: whoever launches the page, this is the app it runs in.
         socket.attach(request.request.app)
-        return socket.ticket(_session(request), identity)
+        yield socket.ticket(_session(request), identity)
 
     @guarded
-    def save_live(request: gr.Request):
+    def save_live(visitor: Visitor, request: gr.Request):
         pictures = socket.run_of(_session(request)).recent()
-        return handed_out("stylexfer-live.mp4", clip_of(pictures)), gr.Column(visible=True)
+        # The pictures of a run have the watermark already.
+        mark = replace(engine.mark(visitor.label), watermark=False)
+        return handed_out("stylexfer-live.mp4", clip_of(pictures, mark)), gr.Column(visible=True)
 
     settings = [pose, expression, relative, steadiness, mirror]
     here = {"api_visibility": "private"}
-    start.click(start_live, [who, portrait, person, visitor], ticket, **here, **SHORT).success(
-        None, [ticket, *settings], js="(...all) => stylexferLive.start(...all)", **here
-    )
+    start.click(
+        start_live,
+        [who, portrait, faithful, person, visitor],
+        ticket,
+        show_progress_on=stage,
+        **here,
+        **LEARN,
+    ).success(None, [ticket, *settings], js="(...all) => stylexferLive.start(...all)", **here)
     stop.click(None, js="() => stylexferLive.stop()", **here)
     neutral.click(None, relative, relative, js="(on) => stylexferLive.neutral(on)", **here)
-    save.click(save_live, None, [saved, kept], **here, **SHORT)
+    save.click(save_live, visitor, [saved, kept], **here, **SHORT)
     gr.on(
         [control.change for control in settings],
         None,
@@ -143,9 +167,9 @@ def _session(request: gr.Request) -> str:
     return request.session_hash
 
 
-def _stage(engine: Engine) -> None:
+def _stage(engine: Engine) -> gr.HTML:
     """The picture, the camera, and what is said of them; `live.js` brings it to life."""
-    gr.HTML(
+    return gr.HTML(
         html_template=_STAGE.format(**texts.LIVE_WORDS),
         css_template=_STAGE_CSS,
         apply_default_css=False,

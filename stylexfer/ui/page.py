@@ -1,17 +1,24 @@
-"""The page: four tabs over one engine. What a visitor does stays in that visitor's session."""
+"""The page: five tabs over one engine. What a visitor does stays in that visitor's session."""
 
 import gradio as gr
 from gradio.utils import get_space
 
+from stylexfer.marks.certificate import credentials
 from stylexfer.ui import texts
+from stylexfer.ui.api import api_endpoints
 from stylexfer.ui.engine import Engine
+from stylexfer.ui.files import AllFiles
+from stylexfer.ui.limits import limit_runs
 from stylexfer.ui.live_tab import live_tab
 from stylexfer.ui.picture_tab import picture_tab
 from stylexfer.ui.random_tab import random_tab
 from stylexfer.ui.session import Visitor
+from stylexfer.ui.terms import terms
+from stylexfer.ui.verify_tab import verify_tab
 from stylexfer.ui.video_tab import video_tab
 
-_HOUR = 3600
+# A file is deleted when it is looked at and older than this, so before an hour has gone by.
+_LOOK_EVERY, _KEEP = 300, 3300
 
 # Tiles are square, their label above the picture and not on somebody's hair. The clock beside the
 # progress bar restarts at every sign of life; the text above the bar says how long it takes.
@@ -35,6 +42,9 @@ CSS = """
 #people .gallery-item { min-width: 0; }
 #people .caption-label { padding: 1px 5px; font-size: 11px; }
 .account { min-height: 1.6em; }
+#verdict .verdict { font-weight: 600; margin-bottom: 12px; }
+#verdict dt { color: var(--body-text-color-subdued); margin-top: 8px; }
+#verdict dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 480px) { .tab-container > button { padding: 0 8px !important; } }
 """
 
@@ -56,9 +66,14 @@ def _about(engine: Engine) -> str:
 
 
 def build_page(engine: Engine) -> gr.Blocks:
-    with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR)) as page:
+    """StylexferError if the certificate that is to sign results cannot be used."""
+    credentials()  # now, and not when the first visitor has waited for a result
+    with gr.Blocks(
+        title=texts.TITLE, analytics_enabled=False, delete_cache=(_LOOK_EVERY, _KEEP)
+    ) as page:
         visitor = gr.State(Visitor())
         gr.Markdown(texts.INTRO.format(note=_about(engine)))
+        terms(page, visitor)
         # With ids, so that a screen reader knows which panel a tab opens.
         with gr.Tabs():
             with gr.Tab(texts.PICTURE_TAB, elem_id="picture"):
@@ -69,8 +84,15 @@ def build_page(engine: Engine) -> gr.Blocks:
                 random_tab(engine, visitor, tab)
             with gr.Tab(texts.LIVE_TAB, elem_id="live"):
                 live_tab(engine, visitor)
+            with gr.Tab(texts.CHECK_TAB, elem_id="check"):
+                verify_tab()
         # Outside a Space there is nothing to duplicate.
-        gr.DuplicateButton(texts.DUPLICATE, visible=get_space() is not None)
-        # A state that was set once is deleted an hour after its visitor has left.
-        page.load(Visitor, None, visitor, api_visibility="private")
-    return page.queue(max_size=40)
+        with gr.Column(visible=get_space() is not None):
+            gr.DuplicateButton(texts.DUPLICATE)
+            gr.Markdown(texts.DUPLICATE_INFO)
+        with gr.Column(visible=False):
+            api_endpoints(engine)
+    page.queue(max_size=40, api_open=False)  # nothing goes past the line
+    limit_runs(page)
+    page.temp_file_sets.append(AllFiles())
+    return page

@@ -5,7 +5,7 @@ import gradio as gr
 from stylexfer.errors import StylexferError
 from stylexfer.transfer import Identity
 from stylexfer.ui import texts
-from stylexfer.ui.clips import VIEWS, checked_clip, render_clip
+from stylexfer.ui.clips import NOT_YET, VIEWS, checked_clip, render_clip
 from stylexfer.ui.controls import (
     LONG,
     SHORT,
@@ -20,10 +20,11 @@ from stylexfer.ui.controls import (
 )
 from stylexfer.ui.engine import Engine, Motion
 from stylexfer.ui.examples import driver_rows, driving_clip_rows, show_examples
-from stylexfer.ui.files import made_picture, needed, photo
+from stylexfer.ui.files import made_picture, photo
 from stylexfer.ui.guard import explained, guarded
 from stylexfer.ui.picture_tab import driven_by_picture
 from stylexfer.ui.session import Visitor
+from stylexfer.ui.terms import allowed
 
 PEOPLE = 8
 LAST_SEED = 2**31 - 1 - PEOPLE
@@ -88,7 +89,7 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
         pictures = []
         for seed in seeds:
             someone = random_person(engine, visitor, seed, truncation)
-            picture = made_picture(f"person-{seed}.png", someone.crop)
+            picture = made_picture(f"person-{seed}.png", someone.crop, engine.mark(visitor.label))
             pictures.append((picture, texts.SEED_CAPTION.format(seed=seed)))
         return pictures, seeds
 
@@ -109,7 +110,7 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
 
     inputs, outputs = [first, truncation, visitor], [gallery, shown]
     quiet = {"api_visibility": "private", **SHORT}
-    show.click(random_gallery, inputs, outputs, api_name="random_gallery", **SHORT)
+    show.click(random_gallery, inputs, outputs, api_visibility="private", **SHORT)
     onwards.click(
         lambda first: min((first or 0) + PEOPLE, LAST_SEED), first, first, api_visibility="private"
     ).then(random_gallery, inputs, outputs, **quiet)
@@ -176,14 +177,15 @@ def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
             The person, its inversion, the aligned driver, and the result.
         """
         with explained(texts.DRIVER):
-            needed(driver)
+            allowed(visitor, driver)
         someone = random_person(engine, visitor, seed, truncation)
         animated = driven_by_picture(engine, visitor, someone, driver, pose, expression)
+        mark = engine.mark(visitor.label)
         return (
-            made_picture("person.png", someone.crop),
-            made_picture("inversion.png", someone.inversion),
+            made_picture("person.png", someone.crop, mark),
+            made_picture("inversion.png", someone.inversion, mark),
             photo("driver.png", animated.driving),
-            made_picture("result.png", animated.image),
+            made_picture(f"result{visitor.ending}", animated.image, mark),
         )
 
     def again(seed, truncation, pose, expression, driver, visitor):
@@ -197,7 +199,7 @@ def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
         animate_random_image,
         inputs,
         outputs,
-        api_name="animate_random_image",
+        api_visibility="private",
         scroll_to_output=True,
         show_progress_on=result,
         **SHORT,
@@ -265,7 +267,7 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
         """
         run = visitor.start("random")
         with explained(texts.DRIVING_CLIP):
-            info = checked_clip(needed(clip), start_at, end_at)
+            info = checked_clip(allowed(visitor, clip), start_at, end_at)
         progress(0, desc=texts.PREPARING_PERSON)
         someone = random_person(engine, visitor, seed, truncation)
         motion = Motion(pose, expression, relative, steadiness)
@@ -273,17 +275,17 @@ def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
             for finished in render_clip(
                 engine, someone, None, clip, info, motion, view, False, run, progress
             ):
-                yield finished or (gr.skip(), gr.skip())
+                yield finished or NOT_YET
 
     start.click(
         animate_random_video,
         [*chosen, clip, view, relative, steadiness, start_at, end_at, visitor],
         [result, account],
-        api_name="animate_random_video",
+        api_visibility="private",
         show_progress_on=result,
         scroll_to_output=True,
         **LONG,
     )
     stop.click(
-        lambda visitor: visitor.stop("random"), visitor, None, queue=False, api_name="stop_random"
+        lambda visitor: visitor.stop("random"), visitor, None, queue=False, api_visibility="private"
     )

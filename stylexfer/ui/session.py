@@ -9,19 +9,28 @@ Kept = TypeVar("Kept")
 
 # Eight people of the gallery and a few portraits and drivers. A person of a 1024 px pack takes 6 MB.
 _CAPACITY = 16
+_AT_MOST = {"tuned": 3}  # of a kind: each has a generator's weights, 9 MB with the default pack
 
 
 class Run:
-    """One clip on its way, which the stop button may end."""
+    """One clip on its way, which the stop button may end. label: see `Visitor`."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: bool = True) -> None:
         self.stopped = False
+        self.label = label
 
 
 class Visitor:
-    """The latest identities and driver crops, by content, and the runs under way, by tab."""
+    """The latest identities and driver crops, by content, and the runs under way, by tab.
 
-    def __init__(self) -> None:
+    agreed: has said that the faces sent here may be used. label: results say visibly that they are
+    AI-generated. ending: of the files of results.
+    """
+
+    def __init__(self, agreed: bool = False, label: bool = True, ending: str = ".png") -> None:
+        self.agreed = agreed
+        self.label = label
+        self.ending = ending
         self._kept: OrderedDict[tuple, object] = OrderedDict()
         self._runs: dict[str, Run] = {}
 
@@ -32,12 +41,21 @@ class Visitor:
             return self._kept[key]
         value = make()
         self._kept[key] = value
+        alike = [other for other in self._kept if other[0] == key[0]]
+        if len(alike) > _AT_MOST.get(key[0], _CAPACITY):
+            del self._kept[alike[0]]
         while len(self._kept) > _CAPACITY:
             self._kept.popitem(last=False)
         return value
 
+    def recall(self, key: tuple) -> object | None:
+        """What is kept for `key`, else None."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
     def start(self, tab: str) -> Run:
-        self._runs[tab] = run = Run()
+        self._runs[tab] = run = Run(self.label)
         return run
 
     def stop(self, tab: str) -> None:

@@ -6,8 +6,28 @@ INTRO = """\
 # Pose and expression transfer
 One face lends its head pose and expression to another: the portrait looks where the driver looks \
 and smiles when the driver smiles. What comes out is **made by AI**, and the file says so. \
-{note} Send only pictures of people who agree to it; uploads and results are deleted after about \
-an hour."""
+{note} Uploads and results are deleted after about an hour."""
+
+# terms
+AGREE = (
+    "I may use the faces that I send here: they are mine, or the people agreed to this. I will not "
+    "deceive or harm anybody with what comes out."
+)
+NOT_AGREED = (
+    "First tick the box at the top of the page: that you may use the faces that you send. The "
+    "examples work without it."
+)
+USE = "Acceptable use, and how results are marked"
+USE_RULES = """\
+- Only faces of people who agreed, yours included; of children, only your own.
+- No deceiving: nobody may be made to believe that a person said or did what they did not.
+- No nudity, no insult, no getting past an identity check.
+- Every file that you save here says that AI made it: in its metadata (XMP), in a signed record \
+(C2PA) and in an invisible watermark. Do not take these marks away. "Check a file" reads them."""
+LABEL = "Visible label"
+LABEL_INFO = "'AI-generated' in the corner of results; the invisible marks are always there"
+FORMAT = "Pictures as"
+FORMAT_INFO = "a whole portrait is JPEG instead of PNG"
 
 DEFAULT_PACK = (
     "This is version 0: {size} × {size} pixels and soft. It was trained on rendered heads, "
@@ -27,6 +47,12 @@ METHODS = {
 }
 
 DUPLICATE = "Duplicate this Space"
+DUPLICATE_INFO = (
+    "A Space of your own has no line and no other visitors, and your files go to nobody else. It "
+    "needs no secret. CPU Basic is free and enough for this page; it sleeps after two days without "
+    "a visitor. ZeroGPU (PRO accounts) lends a GPU for each run, without the Live tab. Other "
+    "hardware is billed by the hour, also while nobody uses it: set a sleep time in its settings."
+)
 
 # tabs
 PICTURE_TAB = "Picture"
@@ -34,8 +60,18 @@ CLIP_TAB = "Video"
 RANDOM_TAB = "Random"  # four names have to fit on a phone
 RANDOM_PERSON = "Random person"
 LIVE_TAB = "Live"
+CHECK_TAB = "Check"
 WITH_PICTURE = "With a picture"
 WITH_CLIP = "With a clip"
+
+# check a file
+CHECK_INTRO = (
+    "### Check a file\nWas this picture or clip made here, and was it changed since? Send it as "
+    "you have it: what was saved again, cut or photographed has lost some of its marks."
+)
+CHECK_FILE = "Picture or clip"
+CHECK = "Check this file"
+CHECK_HINT = "Nothing was checked yet."
 
 # inputs
 PORTRAIT = "Portrait"
@@ -50,6 +86,8 @@ BEST_START = "Best start"
 BEST_START_INFO = "relative to the driver's frame most like the portrait, not to the first"
 FOLLOW = "Move the head"
 FOLLOW_INFO = "in the portrait: moves, tilts and nears as the driver's does"
+FAITHFUL = "Faithful identity"
+FAITHFUL_INFO = "learns the portrait first, some 15 seconds: more alike, moves less"
 PART_START = "From"
 PART_END = "To"
 PART_START_INFO = "seconds into the clip"
@@ -102,6 +140,11 @@ CLIP_EXAMPLES = [  # the rows of examples.clip_rows
 
 # while a clip runs
 PREPARING = "Reading the portrait"
+LEARNING = "Learning the portrait, step {done} of {planned}"
+LEARNED_IN_PART = (
+    "The machine is busy: the portrait was learned in {done} of {planned} steps, and may be less "
+    "like the person than usual."
+)
 PREPARING_PERSON = "Making the person"
 MAKING_PEOPLE = "Person {done} of {total}"
 FRAMES_LEFT = "Frame {done} of {total}, about {seconds:.0f} s left"
@@ -125,7 +168,34 @@ CHOOSE_A_PART = (
     "The video is longer than {limit:.0f} seconds, which is the limit: {seconds:.0f}. "
     "Choose a part of it with From and To."
 )
+TOO_MANY_FRAMES = (
+    "This part of the video has {frames} frames, and the limit is {limit}. Choose a shorter part "
+    "with From and To, or export it at 30 frames a second."
+)
 NO_SEED = "Type a whole number as the seed, such as 7."
+
+ADDRESS_REFUSED = (
+    "The file at this address cannot be had: it takes an http or https address of a public server "
+    "that answers within half a minute. Send the file itself instead."
+)
+ADDRESS_TOO_LARGE = "The file at this address has more than {limit} MB, which is the limit."
+NO_CONSENT = (
+    "Say that the people in these files agree to this, or that you may use them: pass consent=True."
+)
+NOT_A_NUMBER = "A setting is no number. Check strengths and steadiness."
+BATCH_FILES = "A batch takes lists of 1 to {limit} portraits and as many drivers. Send fewer."
+TOO_MANY_PAIRS = "A batch makes at most {limit} results, and these would be {count}. Send fewer."
+TOO_MUCH_CLIP = (
+    "The clips of a batch, counted once for each portrait, may have {limit:.0f} seconds and {most} "
+    "frames, and these have {seconds:.0f} and {frames}. Send fewer or shorter ones."
+)
+NOTHING_MADE = "Not one result could be made. The first reason: {why}"
+PAIR = "Result {done} of {total}"
+TOO_MANY_RUNS = "That is too many runs at once from one place. Wait {seconds} s and go on."
+TOO_MANY_WAITING = "{limit} of your runs wait in line already. Wait until one is done."
+NO_LENGTH = "Say how many bytes are sent (Content-Length)."
+UPLOAD_TOO_LARGE = "These files have more than {limit} MB together. Send them one by one."
+TOO_MANY_BYTES = "That is more than may be sent from one place within minutes. Try again later."
 
 # live
 LIVE_INTRO = (

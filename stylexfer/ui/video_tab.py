@@ -3,7 +3,7 @@
 import gradio as gr
 
 from stylexfer.ui import texts
-from stylexfer.ui.clips import VIEWS, checked_clip, render_clip
+from stylexfer.ui.clips import NOT_YET, VIEWS, checked_clip, render_clip
 from stylexfer.ui.controls import (
     LONG,
     clip_extras,
@@ -17,10 +17,11 @@ from stylexfer.ui.controls import (
 )
 from stylexfer.ui.engine import Engine, Motion
 from stylexfer.ui.examples import clip_rows, show_examples
-from stylexfer.ui.files import needed
+from stylexfer.ui.faithful import faithful_box, learned
 from stylexfer.ui.guard import explained, guarded
 from stylexfer.ui.picture_tab import portrait_identity
 from stylexfer.ui.session import Visitor
+from stylexfer.ui.terms import allowed
 
 
 def video_tab(engine: Engine, visitor: gr.State) -> None:
@@ -34,6 +35,7 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             pose, expression = strengths()
             start_at, end_at = clip_part()
             best_start, follow = clip_extras()
+            faithful = faithful_box(engine)
         with gr.Column(min_width=320):
             result, account = clip_result("video-result")
 
@@ -50,6 +52,7 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         end_at: float,
         best_start: bool,
         follow: bool,
+        faithful: bool,
         visitor: Visitor,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ):
@@ -67,34 +70,39 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             end_at: seconds into the clip at which it ends; 0: at the clip's end.
             best_start: relative motion counts from the driver's frame most like the portrait.
             follow: in the portrait, the head moves, tilts and nears as the driver's does.
+            faithful: learn the portrait first, which takes some ten seconds, once.
 
         Returns:
             The animated clip as mp4, and an account of it in words.
         """
         run = visitor.start("video")
         with explained(texts.DRIVING_CLIP):  # before the portrait is inverted, which is slow
-            info = checked_clip(needed(clip), start_at, end_at)
+            info = checked_clip(allowed(visitor, clip), start_at, end_at)
         progress(0, desc=texts.PREPARING)
-        picture, identity = portrait_identity(engine, visitor, portrait)
+        picture, identity = portrait_identity(engine, visitor, portrait, faithful)
+        if faithful:
+            for found in learned(engine, visitor, portrait, identity, progress, run):
+                identity = found or identity
+                yield NOT_YET
         motion = Motion(pose, expression, relative, steadiness, best_start)
         with explained(texts.DRIVING_CLIP):
             for finished in render_clip(
                 engine, identity, picture, clip, info, motion, view, follow, run, progress
             ):
-                yield finished or (gr.skip(), gr.skip())
+                yield finished or NOT_YET
 
     start.click(
         transfer_video,
         [
             *(portrait, clip, view, pose, expression, relative, steadiness),
-            *(start_at, end_at, best_start, follow, visitor),
+            *(start_at, end_at, best_start, follow, faithful, visitor),
         ],
         [result, account],
-        api_name="transfer_video",
+        api_visibility="private",
         show_progress_on=result,
         scroll_to_output=True,
         **LONG,
     )
     stop.click(
-        lambda visitor: visitor.stop("video"), visitor, None, queue=False, api_name="stop_video"
+        lambda visitor: visitor.stop("video"), visitor, None, queue=False, api_visibility="private"
     )

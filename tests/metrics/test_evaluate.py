@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from stylexfer.cli import main
-from stylexfer.media import Mark, probe, read_frames, read_mark, write_video
+from stylexfer.marks import Source
+from stylexfer.marks.xmp import read_source_type
+from stylexfer.media import probe, read_frames, write_video
 from stylexfer.networks import (
     HeadPose,
     HeadPoseConfig,
@@ -103,7 +105,7 @@ def test_every_pair_has_a_table_of_its_frames(done):
 def test_the_pictures_are_marked(done):
     names = ["sheet_default-0.png", "sheet_still.png", "grid_still.png", "comparison.png"]
     for name in (*names, "signals/000_a.png"):
-        assert read_mark(done / name) is Mark.GENERATED, name
+        assert read_source_type(done / name) == Source.GENERATED, name
 
 
 def test_it_goes_on_where_it_was_stopped(folder, done, capfd):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from stylexfer.networks import IRSEConfig, Mapper, restyle
-from stylexfer.networks.irse import IRSE, SqueezeExcite
+from stylexfer.networks import IRSEConfig, Mapper, lowered, restyle
+from stylexfer.networks.irse import IRSE, PReLU, SqueezeExcite, Subsample
 from tests.tiny import TRUNK, tiny_pack
 
 
@@ -21,6 +21,37 @@ def test_squeeze_excite_scales_channels():
     layer.fc2.weight.zero_()
     x = torch.randn(2, 8, 3, 3)
     torch.testing.assert_close(layer(x), x / 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_prelu_without_gradients_is_the_same(dtype):
+    layer = PReLU(8)
+    layer.weight.data = torch.linspace(-0.5, 1.5, 8).to(dtype)
+    x = torch.randn(2, 8, 5, 5).to(dtype)
+    expected = torch.nn.functional.prelu(x, layer.weight)
+    assert torch.equal(layer(x), expected)
+    with torch.no_grad():
+        for layout in (torch.contiguous_format, torch.channels_last):
+            given = x.clone().contiguous(memory_format=layout)
+            assert torch.equal(layer(given), expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_subsample_is_a_pool_of_one_pixel(stride):
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(Subsample(stride)(x), torch.nn.functional.max_pool2d(x, 1, stride))
+
+
+@torch.inference_mode()
+def test_a_lowered_encoder_is_what_autocast_makes_of_it():
+    encoder = tiny_pack().motion_encoder
+    low = lowered(encoder, torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(low(images()), encoder(images()))
+    assert encoder.body[0].res_layer[1].weight.dtype == torch.float32
+    assert low.body[0].res_layer[1].weight.dtype == torch.bfloat16
+    norm = "body.0.res_layer.0.weight"
+    assert low.get_parameter(norm) is encoder.get_parameter(norm)  # what is not converted is shared
 
 
 def test_a_sample_does_not_depend_on_its_batch():

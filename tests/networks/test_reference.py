@@ -11,6 +11,7 @@ from PIL import Image
 
 from stylexfer.networks import (
     LPIPS,
+    FastGenerator,
     Generator,
     HeadPose,
     IRSEConfig,
@@ -19,11 +20,12 @@ from stylexfer.networks import (
     Recognition,
     ReStyleConfig,
     ReStyleEncoder,
+    first_feedback,
     recognition_view,
     restyle,
 )
 from stylexfer.packs.convert import convert
-from stylexfer.transfer import to_pictures
+from stylexfer.tensors import to_pictures
 from tests.networks.rebuild import (
     FOLDER,
     Reference,
@@ -84,6 +86,8 @@ def check_from_z(generator: Generator, folder: str, batch: int, mixed_image: boo
     reference.check("wplus_mix5", mixed)
     if mixed_image:
         reference.check("image_mix5", generator(mixed))
+    # what FaceTransfer uses
+    reference.check("image_z_trunc0.7", FastGenerator(generator)(truncated))
 
 
 @torch.inference_mode()
@@ -96,6 +100,7 @@ def test_generator_from_wplus(generator):
     codes = given(folder, "wplus", (2, 14, 512), 1.1, 0.5).requires_grad_()
     images = generator(codes)
     reference.check("image_wplus", images)
+    reference.check("image_wplus", FastGenerator(generator)(codes.detach()))
     with torch.inference_mode():
         # The manifest does not say which: found by fitting a constant to each layer.
         noise = [
@@ -116,6 +121,7 @@ def test_generator_1024(converted):
     check_from_z(generator, "stylegan2_1024", 1, mixed_image=False)
     codes = given("stylegan2_1024", "wplus", (1, 18, 512), 1.1, 0.5)
     Reference("stylegan2_1024").check("image_wplus", generator(codes))
+    Reference("stylegan2_1024").check("image_wplus", FastGenerator(generator)(codes))
 
 
 @torch.inference_mode()
@@ -133,6 +139,9 @@ def test_restyle(converted):
     reference.check("encoder_out_iter0", encoder(x, start))
     codes = restyle(encoder, generator, x)
     reference.check("codes", torch.cat(codes))
+    fast = FastGenerator(generator)
+    known = first_feedback(encoder, fast)
+    reference.check("codes", torch.cat(restyle(encoder, fast, x, start=known)))
     images = torch.cat([generator(code) for code in codes])
     reference.check("images_pooled", encoder.feedback(images))
     reference.check("image_final", images[-1:])
@@ -156,7 +165,7 @@ def test_paper(converted):
     reference.check("codes", codes)
     reference.check("codes", mapper.identity_term(identity) + mapper.motion_term(motion))
     del mapper
-    image = loaded(Generator, parts["generator"])(codes)
+    image = FastGenerator(loaded(Generator, parts["generator"]))(codes)
     reference.check("image", image)
     reference.check("image_pooled", F.adaptive_avg_pool2d(image, 256))
     reference.check_bytes("image_uint8_cropped", to_pictures(image)[0][240:])

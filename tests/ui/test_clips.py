@@ -7,7 +7,9 @@ from PIL import Image
 
 from stylexfer.errors import NoFaceFound, TooLong
 from stylexfer.faces.detect import find_face
-from stylexfer.media import Mark, open_picture, probe, read_frames, read_mark, write_video
+from stylexfer.marks import Source
+from stylexfer.marks.xmp import read_source_type
+from stylexfer.media import open_picture, probe, read_frames, write_video
 from stylexfer.transfer import FaceTransfer
 from stylexfer.ui import clips, texts
 from stylexfer.ui.engine import Engine, Motion, driver_frame
@@ -75,18 +77,18 @@ def test_counts_frames_without_a_face(engine, identity, clip):
 
 
 @pytest.mark.parametrize(
-    ("view", "shape", "mark"),
+    ("view", "shape", "source"),
     [
-        (texts.SHOW_FACE, (64, 64), Mark.GENERATED),
-        (texts.SHOW_SIDE, (256, 768), Mark.COMPOSITE),
-        (texts.SHOW_PASTED, (600, 512), Mark.COMPOSITE),
+        (texts.SHOW_FACE, (64, 64), Source.GENERATED),
+        (texts.SHOW_SIDE, (256, 768), Source.COMPOSITE),
+        (texts.SHOW_PASTED, (600, 512), Source.COMPOSITE),
     ],
 )
-def test_views(engine, identity, clip, view, shape, mark):
+def test_views(engine, identity, clip, view, shape, source):
     path, _ = _render(engine, identity, clip, view)
     info = probe(path)
     assert (info.height, info.width) == shape
-    assert read_mark(path) is mark
+    assert read_source_type(path) == source
 
 
 def test_a_part_and_a_head_that_moves(engine, identity, clip):

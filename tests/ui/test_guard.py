@@ -42,3 +42,9 @@ def test_generators_stay_generators():
     closed = guarded(handler)(2)
     next(closed)
     closed.close()  # a visitor leaves: not an error
+
+
+def test_what_is_no_number_is_refused():
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(gr.Error, match="no number"):
+            guarded(lambda *_: None)("face.png", value)

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from stylexfer.errors import TooLarge, UnreadableMedia
-from stylexfer.media import Mark, open_picture, probe, read_frames, read_mark
+from stylexfer.marks import Mark, Source
+from stylexfer.marks.xmp import read_source_type
+from stylexfer.media import open_picture, probe, read_frames
 from stylexfer.transfer import FaceTransfer
 from stylexfer.ui import live_run
 from stylexfer.ui.examples import FOLDER
@@ -119,7 +121,7 @@ def test_the_face_drives_the_picture(visit, frames):
 
 def test_a_picture_is_marked(visit, frames, tmp_path):
     (tmp_path / "a.jpg").write_bytes(visit().ask(1, frames[0]).jpeg)
-    assert read_mark(tmp_path / "a.jpg") is Mark.GENERATED
+    assert read_source_type(tmp_path / "a.jpg") == Source.GENERATED
 
 
 def test_without_a_face_the_last_picture_is_held(visit, frames):
@@ -285,16 +287,16 @@ def test_settings_out_of_bounds_are_refused(change):
 def test_the_last_seconds_can_be_saved(visit, frames, tmp_path, monkeypatch):
     one = visit()
     with pytest.raises(LiveRefused):
-        clip_of(one.run.recent())
+        clip_of(one.run.recent(), Mark.GENERATED)
     for number, frame in enumerate(frames):
         one.ask(number, frame)
     shown = one.run.recent()
     assert [jpeg[:2] for _, jpeg in shown] == [b"\xff\xd8"] * len(frames)
     evenly = [(100 + 0.2 * k, jpeg) for k, (_, jpeg) in enumerate(shown)]
-    clip_of(evenly)(tmp_path / "clip.mp4")
+    clip_of(evenly, Mark(watermark=False))(tmp_path / "clip.mp4")
     info = probe(tmp_path / "clip.mp4")
     assert (info.frames, float(info.fps)) == (26, 25.0)  # 1 s, and the last picture
-    assert read_mark(tmp_path / "clip.mp4") is Mark.GENERATED
+    assert read_source_type(tmp_path / "clip.mp4") == Source.GENERATED
     monkeypatch.setattr(live_run, "RECENT", 0.0)
     one.ask(9, frames[0])
     assert len(one.run.recent()) == 1
@@ -308,3 +310,25 @@ def test_a_portrait_keeps_its_person(model, visit, frames):
     one = Visit(visit().live, identity)
     np.testing.assert_allclose(one.picture(NOTHING).astype(int), still.image, atol=24)  # JPEG
     one.live.end(one.run)
+
+
+def test_a_tuned_person_is_drawn_with_their_own_weights(model, live, frames):
+    """Two tuned visitors and one who is not, in one batch, as each would be alone."""
+    picture = open_picture(FOLDER / "photos/grace_hopper.jpg")
+    other = open_picture(FOLDER / "photos/collins_astronaut.png")
+    plain = model.identify(picture)
+    people = [model.identify(picture, tune=True), model.identify(other, tune=True), plain]
+    alone = []
+    for person in people:
+        one = Visit(live, person)
+        alone.append(one.picture(frames[0]).astype(int))
+        live.end(one.run)
+    runs = [Visit(live, person).run for person in people]
+    crop = runs[0].look(frames[0])
+    live._pictures([(run, 1, 0.0, crop) for run in runs])
+    together = [np.asarray(Image.open(io.BytesIO(run.last))).astype(int) for run in runs]
+    for run in runs:
+        live.end(run)
+    for k in range(3):
+        assert np.abs(together[k] - alone[k]).mean() < 1.0
+        assert all(np.abs(together[k] - alone[j]).mean() > 2.0 for j in range(3) if j != k)

@@ -1,6 +1,6 @@
 import copy
 
-from stylexfer.ui.session import _CAPACITY, Visitor, content_key
+from stylexfer.ui.session import _AT_MOST, _CAPACITY, Visitor, content_key
 
 
 def test_remembers_the_latest():
@@ -42,3 +42,13 @@ def test_key_is_the_content(tmp_path):
     a, b, c = (content_key("identity", str(tmp_path / name)) for name in "abc")
     assert a == b != c
     assert content_key("driver", str(tmp_path / "a")) != a
+
+
+def test_few_tuned_people_are_kept_and_the_others_stay():
+    visitor, most = Visitor(), _AT_MOST["tuned"]
+    visitor.remember(("identity", "a"), lambda: "a")
+    for k in range(most + 1):
+        visitor.remember(("tuned", k), lambda: "large")
+    kept = [visitor.recall(("tuned", k)) for k in range(most + 1)]
+    assert kept == [None] + ["large"] * most
+    assert visitor.recall(("identity", "a")) == "a"

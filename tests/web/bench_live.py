@@ -19,7 +19,7 @@ from stylexfer.ui import texts
 from stylexfer.ui.live_bench import summary
 from tests.web.chromium import camera_options, chromium_path, write_camera
 from tests.web.serve import App, running_app
-from tests.web.visit import open_tab, press
+from tests.web.visit import agree, open_tab, press
 
 _WARM_UP = 3.0  # seconds
 
@@ -30,6 +30,7 @@ def go_live(browser: Browser, app: App, seed: int) -> Page:
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(app.url)
+    agree(page)
     open_tab(page, texts.LIVE_TAB)
     page.get_by_label(texts.RANDOM_PERSON).locator("visible=true").last.click()
     number = page.get_by_role("spinbutton", name=texts.PERSON_SEED, exact=True).locator(

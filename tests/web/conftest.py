@@ -11,6 +11,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests.web.chromium import camera_options, chromium_path, write_camera
 from tests.web.serve import ROOT, App, running_app
+from tests.web.visit import PATIENCE, agree
 
 EXAMPLES = ROOT / "examples"
 PORTRAIT = EXAMPLES / "photos/grace_hopper.jpg"
@@ -18,8 +19,6 @@ PAINTING = EXAMPLES / "paintings/mona_lisa_joconde.jpg"
 DRIVER = EXAMPLES / "photos/collins_astronaut.png"
 OTHER_DRIVER = EXAMPLES / "photos/einstein_1921.jpg"
 LONG_CLIP = EXAMPLES / "clips/clip_a.mp4"
-
-PATIENCE = 30_000  # milliseconds for one result
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +77,7 @@ def page(app: App, browser: Browser) -> Iterator[Page]:
     page.on("request", lambda r: None if r.url.startswith(own) else strangers.append(r.url))
     page.goto(app.url)
     page.get_by_role("tab", name="Picture").wait_for()
+    agree(page)
     yield page
     context.close()
     assert not strangers, f"the page asked other hosts: {strangers}"

@@ -74,16 +74,16 @@ class Sender:
         portrait = handle_file(_PORTRAITS[number % len(_PORTRAITS)])
         if kind == "picture":
             driver = _PORTRAITS[(number + 1) % len(_PORTRAITS)]
-            self._request = {"portrait": portrait, "driver": handle_file(driver)}
+            self._request = {"portrait": portrait, "driver": handle_file(driver), "consent": True}
         else:
-            self._request = {"portrait": portrait, "clip": handle_file(clip)}
+            self._request = {"portrait": portrait, "clip": handle_file(clip), "consent": True}
         self._alone = self._answer()
 
     def _answer(self) -> np.ndarray:
         if self.kind == "picture":
-            shown = self._client.predict(**self._request, api_name="/transfer_image")
-            return open_picture(shown[3]).astype(float)
-        path = self._client.predict(**self._request, api_name="/transfer_video")[0]
+            shown = self._client.predict(**self._request, api_name="/transfer_picture")
+            return open_picture(shown).astype(float)
+        path = self._client.predict(**self._request, api_name="/transfer_clip")[0]
         path = path["video"] if isinstance(path, dict) else path
         frames = list(read_frames(path, probe(path)))
         if len(frames) != _CLIP_FRAMES:

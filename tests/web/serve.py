@@ -33,8 +33,8 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_app(folder: Path) -> Iterator[App]:
-    """The app with the default pack; in a checkout without one, with a tiny random pack.
+def running_app(folder: Path, root: Path = ROOT) -> Iterator[App]:
+    """The app in `root` with the default pack; in a checkout without one, with a tiny random pack.
 
     What it writes goes to `cache`, `tmp` and `log` in `folder`. RuntimeError if it does not start.
     """
@@ -42,14 +42,14 @@ def running_app(folder: Path) -> Iterator[App]:
     if resolve_pack(pack) is None:
         pack = str(folder / "pack")
         save_pack(tiny_pack(size=128), pack)
-    (folder / "tmp").mkdir()
+    (folder / "tmp").mkdir(parents=True)
     places = {"GRADIO_TEMP_DIR": str(folder / "cache"), "TMPDIR": str(folder / "tmp")}
     port, log = _free_port(), folder / "log"
     command = [sys.executable, "app.py", "--pack", pack, "--port", str(port)]
     began = time.monotonic()
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **places}, stdout=file, stderr=file
+            command, cwd=root, env={**os.environ, **places}, stdout=file, stderr=file
         )
     try:
         url = f"http://127.0.0.1:{port}"

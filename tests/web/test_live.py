@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from stylexfer.media import Mark, probe, read_mark
+from stylexfer.marks import Source
+from stylexfer.marks.xmp import read_source_type
+from stylexfer.media import probe
 from stylexfer.ui import texts
 from stylexfer.ui.live import SEATS
 from tests.web.conftest import PATIENCE, PORTRAIT
 from tests.web.serve import App
-from tests.web.visit import address, fetch, message, open_tab, press, upload
+from tests.web.visit import address, agree, fetch, message, open_tab, press, upload
 
 pytestmark = pytest.mark.web
 
@@ -25,6 +27,7 @@ def _visit(app: App, browser: Browser, camera: bool = True, width: int = 1280) -
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(app.url)
+    agree(page)
     open_tab(page, texts.LIVE_TAB)
     return page
 
@@ -90,7 +93,7 @@ def test_the_camera_drives_the_portrait(app, page, tmp_path):
 
     press(page, texts.SAVE_LIVE.format(seconds=10))
     saved = fetch(address(page, "#live-saved video"), tmp_path / "saved.mp4")
-    assert read_mark(saved) is Mark.GENERATED
+    assert read_source_type(saved) == Source.GENERATED
     assert probe(saved).duration > 1
 
     press(page, texts.STOP)

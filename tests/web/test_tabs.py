@@ -5,7 +5,9 @@ from fractions import Fraction
 import pytest
 from playwright.sync_api import expect
 
-from stylexfer.media import Mark, open_picture, probe, read_mark
+from stylexfer.marks import Source
+from stylexfer.marks.xmp import read_source_type
+from stylexfer.media import open_picture, probe
 from tests.web.conftest import (
     DRIVER,
     LONG_CLIP,
@@ -34,7 +36,7 @@ def test_picture_tab(page, tmp_path):
     with page.expect_download() as saved:
         page.locator("#picture-result").get_by_label("Download").click()
     saved.value.save_as(tmp_path / "saved.png")
-    assert read_mark(tmp_path / "saved.png") is Mark.GENERATED
+    assert read_source_type(tmp_path / "saved.png") == Source.GENERATED
     assert open_picture(tmp_path / "saved.png").shape[0] >= 128
 
     pose = page.get_by_label("number input for Pose").locator("visible=true")
@@ -45,6 +47,14 @@ def test_picture_tab(page, tmp_path):
     upload(page, "Driver", OTHER_DRIVER)
     press(page, "Transfer")
     changed(page, "#picture-result img", second)
+
+
+def test_a_portrait_is_learned_and_drawn_better_by_itself(page):
+    upload(page, "Portrait", PORTRAIT)
+    upload(page, "Driver", DRIVER)
+    page.get_by_label("Faithful identity").locator("visible=true").check()
+    press(page, "Transfer")
+    changed(page, "#picture-result img", address(page, "#picture-result img"))
 
 
 def test_example_is_one_click(page):
@@ -65,7 +75,7 @@ def test_video_tab(page, clips, tmp_path):
     info = probe(made)
     assert (info.frames, info.fps, info.has_audio) == (30, Fraction(30000, 1001), True)
     assert info.height > info.width  # the whole painting, not the square of the face
-    assert read_mark(made) is Mark.COMPOSITE
+    assert read_source_type(made) == Source.COMPOSITE
 
 
 def test_stop_keeps_the_part(page, tmp_path):
@@ -95,7 +105,7 @@ def test_random_tab(page, clips, tmp_path):
     upload(page, "Driver", DRIVER)
     press(page, "Animate with this picture")
     third = address(page, "#random-result img")
-    assert read_mark(fetch(third, tmp_path / "third.png")) is Mark.GENERATED
+    assert read_source_type(fetch(third, tmp_path / "third.png")) == Source.GENERATED
     page.get_by_role("button", name="Thumbnail 6 of 8").click()
     changed(page, "#random-result img", third)
 
@@ -105,7 +115,7 @@ def test_random_tab(page, clips, tmp_path):
     account = page.locator("#random-video-result-account")
     expect(account).to_contain_text("30 of 30 frames", timeout=PATIENCE)
     made = fetch(address(page, "#random-video-result video"), tmp_path / "made.mp4")
-    assert read_mark(made) is Mark.GENERATED
+    assert read_source_type(made) == Source.GENERATED
 
     press(page, "Next eight")
     expect(people.first).not_to_have_attribute("src", before, timeout=PATIENCE)

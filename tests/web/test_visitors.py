@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
-from gradio_client.exceptions import AppError
 from PIL import Image
 
 from stylexfer.media import open_picture
@@ -85,8 +84,8 @@ def test_two_visitors_at_once(app, tmp_path):
     def visit(k: int) -> np.ndarray:
         portrait, driver, strength = settings[k]
         files = handle_file(portrait), handle_file(driver)
-        shown = clients[k].predict(*files, strength, strength, api_name="/transfer_image")
-        return open_picture(shown[3])
+        shown = clients[k].predict(*files, True, strength, strength, api_name="/transfer_picture")
+        return open_picture(shown)
 
     alone = [visit(k) for k in range(len(settings))]
     assert not any(np.array_equal(alone[0], other) for other in alone[1:])
@@ -94,32 +93,3 @@ def test_two_visitors_at_once(app, tmp_path):
     with ThreadPoolExecutor(len(settings)) as pool:
         for k, together in zip(turns, pool.map(visit, turns), strict=True):
             np.testing.assert_array_equal(together, alone[k])
-
-
-def test_endpoints(app, clips, tmp_path):
-    client = _client(app, tmp_path)
-    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    expected = {
-        "/transfer_image",
-        "/transfer_video",
-        "/stop_video",
-        "/random_gallery",
-        "/animate_random_image",
-        "/animate_random_video",
-        "/stop_random",
-    }
-    assert set(named) == expected
-    people = client.predict(0, 0.7, api_name="/random_gallery")
-    assert [someone["caption"] for someone in people] == [f"seed {k}" for k in range(8)]
-    driver = handle_file(DRIVER)
-    shown = client.predict(3, 0.7, 1, 1, driver, api_name="/animate_random_image")
-    assert len(shown) == 4
-    video = {"video": handle_file(clips["sound"])}
-    path, account = client.predict(
-        handle_file(PORTRAIT), video["video"], "Face", 1, 1, True, 0.5, api_name="/transfer_video"
-    )
-    assert Path(path).suffix == ".mp4" and account.startswith("30 of 30 frames")
-    with pytest.raises(AppError, match="not a picture"):
-        client.predict(handle_file(__file__), driver, 1, 1, api_name="/transfer_image")
-    with pytest.raises(AppError):
-        client.predict(-1, 0.7, 1, 1, driver, api_name="/animate_random_image")

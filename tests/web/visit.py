@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import PATIENCE
+PATIENCE = 30_000  # milliseconds for one result
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -15,6 +15,14 @@ def open_tab(page: Page, name: str) -> None:
     tab.click()
     expect(tab).to_have_attribute("aria-selected", "true")
     expect(page.locator(f"[id='{tab.get_attribute('aria-controls')}']")).to_be_visible()
+
+
+def agree(page: Page) -> None:
+    """Say that the faces may be used, as the page asks before it uses any that are sent."""
+    box = page.locator("#agree input")
+    if not box.is_checked():
+        with page.expect_response(lambda answer: "/run/" in answer.url or "/queue/" in answer.url):
+            box.check()
 
 
 def upload(page: Page, label: str, path: Path) -> None:
