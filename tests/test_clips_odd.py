@@ -102,7 +102,8 @@ def test_codecs(animate, tmp_path, ending, video):
     info, shown, said = animate(face_clip(tmp_path / f"a.{ending}", frames, "25", video))
     assert (info.frames, info.fps) == (8, 25)
     assert "8 frames, 0 without a face" in said
-    assert far(np.stack(shown), np.stack(plain)) < 3
+    # each clip has its own watermark, fitted to its first frame
+    assert far(np.stack(shown), np.stack(plain)) < 4
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
