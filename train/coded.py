@@ -100,7 +100,7 @@ class AppearanceGenerator(CodedGenerator):
         """Fill the table: each clip's appearance is the mean over its frames (in eval mode)."""
         device, sums = self.appearances.device, torch.zeros_like(self.appearances)
         for index in torch.arange(len(data)).split(batch):
-            found = self.appearance(data.pictures(index.numpy()).to(device))
+            found = self.appearance(data.pictures(index.numpy()).to(device)).float()
             sums.index_add_(0, torch.from_numpy(data.clip_index)[index].to(device), found)
         counts = torch.from_numpy(np.bincount(data.clip_index, minlength=len(sums)))
         self.appearances.copy_(sums / counts[:, None].to(device))

@@ -25,7 +25,7 @@ CHANGES = {
     "generator": {
         "phases": [
             {"resolution": 16, "steps": 60, "batch": 32},
-            {"resolution": 32, "steps": 420, "batch": 16},
+            {"resolution": 32, "steps": 750, "batch": 16},
         ],
         "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.0},
         "lr": 0.03,
