@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from stylexfer.metrics.perceptual import load_lpips
+from stylexfer.networks import MotionEncoder
 from train import checkpoint
 from train.adversary import Adversary
 from train.coded import AppearanceGenerator, appearance_generator, draw_mixed, fold_gaussian
@@ -64,12 +65,18 @@ def references(data: HeadsDataset, index: np.ndarray, rng: np.random.Generator) 
     return np.array([rng.choice(f) for f in others], dtype=np.int64)
 
 
-def batch_of(data: HeadsDataset, motion: np.ndarray, index: np.ndarray, other: np.ndarray) -> dict:
-    """Frames `index` to draw, with frames `other` of their clips, their motion, and where eyes and
-    mouth are."""
+def batch_of(
+    data: HeadsDataset,
+    seen: HeadsDataset,
+    motion: np.ndarray,
+    index: np.ndarray,
+    other: np.ndarray,
+) -> dict:
+    """Frames `index` to draw, with frames `other` of their clips as `seen` has them, their motion,
+    and where eyes and mouth are."""
     return {
         "picture": data.pictures(index),
-        "reference": data.pictures(other),
+        "reference": seen.pictures(other),
         "focus": focus_map(data.labels["lm68"][index] / 256.0, data.size),
         "motion": torch.from_numpy(motion[index]),
     }
@@ -84,11 +91,18 @@ def phase_at(phases: list[dict], step: int) -> dict:
     return phases[-1]
 
 
+def seen_side(encoder: MotionEncoder, resolution: int) -> int:
+    """Side of the frames whose appearance is read while frames of `resolution` are drawn: the
+    encoder's input size, but half of it will do for smaller ones."""
+    size = encoder.config.input_size
+    return max(size // 2, min(size, resolution))
+
+
 def unseen_people(config: dict, size: int) -> dict:
     """A batch of the validation split."""
     data, rng = HeadsDataset(config["data"], size, "validation"), np.random.default_rng(0)
     index = rng.integers(len(data), size=config["validation_frames"])
-    return batch_of(data, data.motion, index, references(data, index, rng))
+    return batch_of(data, data, data.motion, index, references(data, index, rng))
 
 
 @torch.no_grad()
@@ -99,7 +113,7 @@ def drawn_unseen(
     device, drawn = model.appearances.device, []
     for part in torch.arange(len(batch["motion"])).split(16):
         given = {k: batch[k][part].to(device) for k in FRAMES}
-        given["reference"] = pooled(given["reference"], resolution)
+        given["reference"] = pooled(given["reference"], seen_side(model.encoder, resolution))
         drawn.append(model(given, None, resolution, dtype)[0].cpu())
     drawn = torch.cat(drawn)
     picture, focus = (pooled(batch[k], resolution) for k in ("picture", "focus"))
@@ -120,6 +134,8 @@ def main(argv: list[str] | None = None) -> None:
 
     model = appearance_generator(config, reference).to(device)
     model.encoder.to(memory_format=torch.channels_last)
+    sides = {seen_side(model.encoder, p["resolution"]) for p in phases}
+    views = {side: HeadsDataset(config["data"], side) for side in sides}
     ema = average_of(model).eval()
     size, dtype = config["generator"]["size"], run.drawing_dtype(model.generator.config.conv_clamp)
     network, encoder = list(model.generator.parameters()), list(model.encoder.parameters())
@@ -154,7 +170,8 @@ def main(argv: list[str] | None = None) -> None:
     def read(step, rows, rng):
         mixed = {k: torch.from_numpy(rows[k]) for k in MIXED if k in rows}
         shown = data[phase_at(phases, step)["resolution"]]
-        return mixed | batch_of(shown, motion, rows["index"], rows["other"])
+        seen = views[seen_side(model.encoder, shown.size)]
+        return mixed | batch_of(shown, seen, motion, rows["index"], rows["other"])
 
     for step, batches in run.steps(draw, read, steps):
         resolution = phase_at(phases, step)["resolution"]
