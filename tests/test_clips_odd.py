@@ -96,14 +96,15 @@ def test_variable_rate_keeps_time(animate, tmp_path):
     ],
     ids=["hevc", "hevc10", "vp9", "av1"],
 )
-def test_codecs(animate, tmp_path, ending, video):
+def test_codecs(animate, tmp_path, monkeypatch, ending, video):
+    # pixels are compared, and a watermark is fitted to the first frame of each clip
+    monkeypatch.setattr("stylexfer.marks.stamp.Watermark", lambda first: lambda picture: picture)
     frames = driver(8)
     _, plain, _ = animate(face_clip(tmp_path / "plain.mp4", frames, video=(*H264, "-crf", "8")))
     info, shown, said = animate(face_clip(tmp_path / f"a.{ending}", frames, "25", video))
     assert (info.frames, info.fps) == (8, 25)
     assert "8 frames, 0 without a face" in said
-    # each clip has its own watermark, fitted to its first frame
-    assert far(np.stack(shown), np.stack(plain)) < 4
+    assert far(np.stack(shown), np.stack(plain)) < 3
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])

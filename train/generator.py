@@ -134,8 +134,8 @@ def main(argv: list[str] | None = None) -> None:
 
     model = appearance_generator(config, reference).to(device)
     model.encoder.to(memory_format=torch.channels_last)
-    sides = {seen_side(model.encoder, p["resolution"]) for p in phases}
-    views = {side: HeadsDataset(config["data"], side) for side in sides}
+    for side in {seen_side(model.encoder, p["resolution"]) for p in phases} - data.keys():
+        data[side] = HeadsDataset(config["data"], side)
     ema = average_of(model).eval()
     size, dtype = config["generator"]["size"], run.drawing_dtype(model.generator.config.conv_clamp)
     network, encoder = list(model.generator.parameters()), list(model.encoder.parameters())
@@ -170,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     def read(step, rows, rng):
         mixed = {k: torch.from_numpy(rows[k]) for k in MIXED if k in rows}
         shown = data[phase_at(phases, step)["resolution"]]
-        seen = views[seen_side(model.encoder, shown.size)]
+        seen = data[seen_side(model.encoder, shown.size)]
         return mixed | batch_of(shown, seen, motion, rows["index"], rows["other"])
 
     for step, batches in run.steps(draw, read, steps):

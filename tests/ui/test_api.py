@@ -22,7 +22,7 @@ from stylexfer.marks import Source
 from stylexfer.marks.xmp import read_source_type
 from stylexfer.media import open_picture, probe
 from tests.agents import with_tools
-from tests.web.serve import ROOT, App, running_app
+from tests.web.serve import ROOT, App, clean_app
 
 EXAMPLES = ROOT / "examples"
 PORTRAIT = EXAMPLES / "photos/grace_hopper.jpg"
@@ -43,10 +43,8 @@ ENDPOINTS = {
 @pytest.fixture(scope="module")
 def app(tmp_path_factory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app")
-    with running_app(folder) as app:
+    with clean_app(folder) as app:
         yield app
-    left = [path.name for path in (folder / "tmp").rglob("*")]
-    assert not left, f"the app left files behind: {left}"
     assert "Traceback" not in app.log.read_text()
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.web.chromium import camera_options, chromium_path, write_camera
-from tests.web.serve import ROOT, App, running_app
+from tests.web.serve import ROOT, App, clean_app
 from tests.web.visit import PATIENCE, agree
 
 EXAMPLES = ROOT / "examples"
@@ -24,10 +24,8 @@ LONG_CLIP = EXAMPLES / "clips/clip_a.mp4"
 @pytest.fixture(scope="session")
 def app(tmp_path_factory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app")
-    with running_app(folder) as app:
+    with clean_app(folder) as app:
         yield app
-    left = [path.name for path in (folder / "tmp").rglob("*")]
-    assert not left, f"the app left files behind: {left}"
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,15 @@ def running_app(folder: Path, root: Path = ROOT) -> Iterator[App]:
             process.wait()
 
 
+@contextmanager
+def clean_app(folder: Path) -> Iterator[App]:
+    """`running_app`, which must leave no temporary file behind."""
+    with running_app(folder) as app:
+        yield app
+    left = [path.name for path in (folder / "tmp").rglob("*")]
+    assert not left, f"the app left files behind: {left}"
+
+
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):
