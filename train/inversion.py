@@ -24,6 +24,8 @@ from stylexfer.networks import (
     Recognition,
     ReStyleConfig,
     ReStyleEncoder,
+    fed_back,
+    first_feedback,
 )
 from train import losses
 from train.adversary import CodeJudge
@@ -215,7 +217,7 @@ def main(argv: list[str] | None = None) -> None:
             frozen.to(device)
     spread, dtype = spread.to(device), run.drawing_dtype(generator.config.conv_clamp)
     with torch.no_grad():
-        average = encoder.feedback(generator(encoder.latent_avg[None], dtype=dtype))
+        average = first_feedback(encoder, generator, dtype=dtype)
     motion = None if coded is None else data.motion
 
     def draw(step, rng):
@@ -252,7 +254,7 @@ def main(argv: list[str] | None = None) -> None:
                 if iteration:
                     code = code.detach()
                     with torch.no_grad():
-                        picture = encoder.feedback(generator(code, dtype=dtype))
+                        picture = fed_back(encoder, generator, code, dtype=dtype)
                 code = code + refine(given, picture, active)
                 terms = code_terms(code, target, spread, weights, judge)
                 last = iteration == phase["iterations"] - 1

@@ -7,6 +7,7 @@ from stylexfer.networks.encoders import (
     OnePassEncoder,
     ReStyleConfig,
     ReStyleEncoder,
+    fed_back,
     first_feedback,
     restyle,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "ReStyleEncoder",
     "Recognition",
     "RecognitionConfig",
+    "fed_back",
     "ffhq_channels",
     "first_feedback",
     "head_pose_view",

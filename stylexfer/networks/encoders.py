@@ -57,6 +57,7 @@ class ReStyleConfig:
     input_size: int = 256
     heads: Literal["psp", "e4e"] = "psp"
     iterations: int = 5
+    feedback: Literal["pooled", "skip"] = "pooled"  # the whole picture averaged, or see `fed_back`
     trunk: IRSEConfig = field(default_factory=lambda: IRSEConfig(in_channels=6))
 
 
@@ -115,14 +116,26 @@ class ReStyleEncoder(IRSE):
         return F.adaptive_avg_pool2d(images, self.config.input_size)
 
 
-def first_feedback(encoder: ReStyleEncoder, generator: Callable[[Tensor], Tensor]) -> Tensor:
+def fed_back(
+    encoder: ReStyleEncoder, generator: Callable[..., Tensor], code: Tensor, **own
+) -> Tensor:
+    """What the next step sees of a code `[B, n_styles, style_dim]`: `[B, 3, input_size, input_size]`.
+
+    As released ("pooled") the generator's picture, averaged down. "skip": the sum of the skip
+    architecture at the input size, so that no larger level is drawn; for encoders trained with it.
+    """
+    early = encoder.config.input_size if encoder.config.feedback == "skip" else None
+    return encoder.feedback(generator(code, resolution=early, **own))
+
+
+def first_feedback(encoder: ReStyleEncoder, generator: Callable[..., Tensor], **own) -> Tensor:
     """The average picture as the first step sees it, `[1, 3, input_size, input_size]`."""
-    return encoder.feedback(generator(encoder.latent_avg[None]))
+    return fed_back(encoder, generator, encoder.latent_avg[None], **own)
 
 
 def restyle(
     encoder: ReStyleEncoder,
-    generator: Callable[[Tensor], Tensor],
+    generator: Callable[..., Tensor],
     images: Tensor,
     iterations: int | None = None,
     dtype: torch.dtype | None = None,
@@ -130,20 +143,19 @@ def restyle(
 ) -> list[Tensor]:
     """ReStyle's loop: `[B, 3, input_size, input_size]` -> the codes after each step.
 
-    c_0 = latent_avg, c_t = c_(t-1) + E(image, pool(G(c_(t-1)))), constant noise; the last code is
-    not decoded. Codes are `[B, n_styles, style_dim]` fp32. `dtype` is that of the convolutions; a
+    c_0 = latent_avg, c_t = c_(t-1) + E(image, `fed_back` G(c_(t-1))), constant noise; the last code
+    is not decoded. Codes are `[B, n_styles, style_dim]` fp32. `dtype` is that of the convolutions; a
     prepared `generator` (`FastGenerator`) has its own. `start`: `first_feedback`, where it is known.
     """
     own = {"dtype": dtype} if isinstance(generator, Generator) else {}
     batch = images.shape[0]
-    code = encoder.latent_avg[None]
-    picture = encoder.feedback(generator(code, **own)) if start is None else start
+    picture = first_feedback(encoder, generator, **own) if start is None else start
     picture = picture.expand(batch, -1, -1, -1)
-    code = code.expand(batch, -1, -1)
+    code = encoder.latent_avg.expand(batch, -1, -1)
     codes = []
     for step in range(iterations or encoder.config.iterations):
         if step:
-            picture = encoder.feedback(generator(code, **own))
+            picture = fed_back(encoder, generator, code, **own)
         with torch.autocast(images.device.type, dtype, enabled=dtype not in (None, torch.float32)):
             code = code + encoder(images, picture).float()
         codes.append(code)

@@ -35,8 +35,11 @@ class GraphedGenerator:
         self._failed = False
 
     @torch.inference_mode()
-    def __call__(self, codes: Tensor) -> Tensor:
-        """`[B, n_styles, style_dim]` -> `[B, 3, size, size]`, fp32."""
+    def __call__(self, codes: Tensor, resolution: int | None = None) -> Tensor:
+        """`[B, n_styles, style_dim]` -> `[B, 3, size, size]`, fp32; an earlier `resolution` without
+        a graph."""
+        if resolution not in (None, self.generator.config.size):
+            return self.generator(codes, resolution)
         batch = len(codes)
         with self._lock:
             if batch not in self._seen or self._failed:

@@ -1,7 +1,15 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from stylexfer.networks import IRSEConfig, Mapper, lowered, restyle
+from stylexfer.networks import (
+    IRSEConfig,
+    Mapper,
+    ReStyleConfig,
+    ReStyleEncoder,
+    lowered,
+    restyle,
+)
 from stylexfer.networks.irse import IRSE, PReLU, SqueezeExcite, Subsample
 from tests.tiny import TRUNK, tiny_pack
 
@@ -94,6 +102,26 @@ def test_feedback_averages_down():
     blocks = large.unflatten(3, (32, 2)).unflatten(2, (32, 2)).mean(dim=(3, 5))
     torch.testing.assert_close(encoder.feedback(large), blocks)
     assert torch.equal(encoder.feedback(images()), images())
+
+
+def test_feedback_of_the_skip_architecture_draws_no_larger_level():
+    """The second step sees the early sum; the first, from an average of zero, likewise."""
+    pack = tiny_pack()
+    encoder, generator = pack.identity_encoder, pack.generator
+    side = encoder.config.input_size // 2
+    small = ReStyleConfig(**{**vars(encoder.config), "input_size": side, "feedback": "skip"})
+    encoder = ReStyleEncoder(small).eval()
+    pictures = F.avg_pool2d(images(), 2)
+    sides = []
+
+    def counted(codes, resolution=None):
+        sides.append(resolution)
+        return generator(codes, resolution=resolution)
+
+    first, second = restyle(encoder, counted, pictures, iterations=2)
+    assert sides == [side, side]
+    early = generator(first, resolution=side)
+    torch.testing.assert_close(second, first + encoder(pictures, early))
 
 
 @pytest.mark.parametrize("heads", ["psp", "e4e"])
