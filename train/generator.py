@@ -155,7 +155,8 @@ def main(argv: list[str] | None = None) -> None:
     run.facts["architecture"] = architecture(generator=model.generator)
     run.resume(**parts)
     net, optimizer = run.prepare(model, parts["optimizer"])
-    draw_frames = torch.compile(net) if config["compile"] else net
+    # A shape of its own for each phase: with sizes that vary, adaptive pooling does not compile.
+    draw_frames = torch.compile(net, dynamic=False) if config["compile"] else net
 
     def fights(step):
         full = phase_at(phases, step)["resolution"] == size
