@@ -35,7 +35,7 @@ from starlette.middleware import Middleware
 from stylexfer.baseline import load_model
 from stylexfer.errors import StylexferError
 from stylexfer.packs import default_pack
-from stylexfer.ui import CSS, Engine, UploadLimit, build_page, page_theme
+from stylexfer.ui import CSS, Engine, UploadLimit, build_page, page_head, page_theme
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -68,6 +68,7 @@ if __name__ == "__main__":
         server_port=options.port,
         theme=page_theme(),
         css=CSS,
+        head=page_head(demo),
         footer_links=["api"],
         run_history=False,  # it would keep faces in the browser
         max_file_size="100mb",

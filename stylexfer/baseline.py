@@ -13,6 +13,7 @@ averages over mirrored frames is from the project's notes on it; which frames ar
 of the first `LOOK_AHEAD`), and that the target is averaged too, are choices of ours.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch import Tensor
 from stylexfer.driving import spread
 from stylexfer.packs import Pack, load_pack
 from stylexfer.packs.hub import locate_pack
+from stylexfer.packs.pack import METHODS, methods, parts_of, read_manifest
 from stylexfer.tensors import device_and_dtype, mirrored
 from stylexfer.transfer import FaceTransfer, Identity
 
@@ -98,3 +100,23 @@ def load_model(
     pack = load_pack(folder, method, dtype)
     kind = FaceTransfer if pack.method == "transfer" else LatentArithmetic
     return kind(pack, device, dtype, faithful)
+
+
+def beside(model: FaceTransfer) -> dict[str, FaceTransfer]:
+    """What the pack of `model` can do without fetching anything, by method, the best first: `model`
+    itself, baselines that use its networks, and those whose encoder lies in the pack's folder."""
+    found = {model.method: model}
+    heads = model.pack.identity_encoder.config.heads
+    if heads not in found:
+        bare = {"motion_encoder": None, "mapper": None, "pose_split": None, "method": heads}
+        pack = replace(model.pack, **bare)
+        found[heads] = LatentArithmetic(pack, model.device, model.dtype, model.faithful)
+    if (folder := model.pack.folder) is not None:
+        manifest = read_manifest(folder)
+        for method in set(methods(manifest)) - set(found):
+            names = parts_of(manifest, method)[1].values()
+            if all((folder / f"{name}.safetensors").is_file() for name in names):
+                found[method] = load_model(
+                    folder, method, device=model.device, dtype=model.dtype, faithful=model.faithful
+                )
+    return {method: found[method] for method in METHODS if method in found}

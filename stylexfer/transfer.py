@@ -170,13 +170,21 @@ class FaceTransfer(
 
         The same seed and truncation (0 .. 1, 1 is widest) give the same person.
         """
-        if not 0 <= truncation <= 1:
-            raise ValueError("truncation must lie between 0 and 1")
-        generator = self.pack.generator
-        rng = torch.Generator().manual_seed(int(seed))
-        z = torch.randn(1, generator.config.z_dim, generator=rng).to(self.device)
+        return self.mixed_identity([(seed, truncation, 1.0)])
+
+    def mixed_identity(self, parts: Iterable[tuple[int, float, float]]) -> Identity:
+        """A person between random ones, each (seed, truncation, share): the mean of their w.
+
+        In w and not in z, where the way between two people strays from both (paler than either).
+        """
+        generator, w = self.pack.generator, 0
         with torch.inference_mode():
-            w = generator.mapping(z, truncation)
+            for seed, truncation, share in parts:
+                if not 0 <= truncation <= 1:
+                    raise ValueError("truncation must lie between 0 and 1")
+                rng = torch.Generator().manual_seed(int(seed))
+                z = torch.randn(1, generator.config.z_dim, generator=rng).to(self.device)
+                w = w + share * generator.mapping(z, truncation)
             picture = self.decode(generator.broadcast(w))[0]
         return self._identity(picture, None)
 

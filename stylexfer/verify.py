@@ -80,39 +80,39 @@ class Report:
     source_type: str | None  # of the XMP
     watermark: Found
 
-    def rows(self, words: dict = WORDS) -> list[tuple[str, str]]:
+    def rows(self) -> list[tuple[str, list[str]]]:
         """What was looked at and what was found there, in words."""
-        found = words["absent"]
+        found = [WORDS["absent"]]
         if self.watermark.marked:
             power = int(-np.log10(max(self.watermark.chance, 1e-30)))
-            found = words["found"].format(odds=f"10^{power}")
+            found = [WORDS["found"].format(odds=f"10^{power}")]
             if abs(self.watermark.scale - 1) > 0.01:
-                found += f"; {words['scale'].format(scale=self.watermark.scale)}"
-        said = words["none"]
+                found.append(WORDS["scale"].format(scale=self.watermark.scale))
+        said = WORDS["none"]
         if self.source_type:
-            said = words["source"].format(source=self.source_type)
+            said = WORDS["source"].format(source=self.source_type)
         return [
-            (words["manifest"], self._manifest(words)),
-            (words["xmp"], said),
-            (words["watermark"], found),
+            (WORDS["manifest"], self._manifest()),
+            (WORDS["xmp"], [said]),
+            (WORDS["watermark"], found),
         ]
 
-    def _manifest(self, words: dict) -> str:
+    def _manifest(self) -> list[str]:
         m = self.manifest
         if m is None:
-            return words["none"]
+            return [WORDS["none"]]
         state = "intact" if m.intact else "altered" if m.altered else "damaged"
-        parts = [words[state]]
+        parts = [WORDS[state]]
         if m.signer:
             by = "trusted" if m.trusted else "throw_away" if m.throw_away else "untrusted"
-            parts.append(words[by].format(signer=m.signer))
+            parts.append(WORDS[by].format(signer=m.signer))
         if m.generator:
-            parts.append(words["generator"].format(generator=m.generator))
+            parts.append(WORDS["generator"].format(generator=m.generator))
         if m.pack:
-            parts.append(words["pack"].format(pack=m.pack))
+            parts.append(WORDS["pack"].format(pack=m.pack))
         if m.source_type:
-            parts.append(words["source"].format(source=m.source_type))
-        return "; ".join(parts)
+            parts.append(WORDS["source"].format(source=m.source_type))
+        return parts
 
     def as_json(self) -> dict:
         """The same for programs."""
@@ -195,7 +195,7 @@ def _verify(args: argparse.Namespace) -> int:
         if not args.json:
             print(f"{path}: {WORDS[report.verdict]}")
             for name, found in report.rows():
-                print(f"  {name:18}{found}")
+                print(f"  {name:18}{'; '.join(found)}")
     if args.json:
         print(json.dumps(reports, indent=1))
     return 2 if failed else 0

@@ -22,6 +22,13 @@ FIRST_LOOK = 800
 FAINT_SCORE = 0.3
 SMALL_SIDE = 0.35
 
+_BLOT = (3, 3)  # pixels that are left of a face that is not to be found
+
+NO_FACE = (
+    "No face was found. Use a picture in which the face looks towards the camera, "
+    "is well lit and not covered, and takes up more than a tenth of the picture."
+)
+
 _lock = threading.Lock()
 
 
@@ -154,10 +161,7 @@ def find_face(image: np.ndarray, which: int | None = None) -> Face:
     """
     faces = find_faces(image)
     if not faces:
-        raise NoFaceFound(
-            "No face was found. Use a picture in which the face looks towards the camera, "
-            "is well lit and not covered, and takes up more than a tenth of the picture."
-        )
+        raise NoFaceFound(NO_FACE)
     if which is not None:
         if not 0 <= which < len(faces):
             raise NoFaceFound(
@@ -171,3 +175,22 @@ def find_face(image: np.ndarray, which: int | None = None) -> Face:
             "or choose which one to use."
         )
     return faces[clear[0]]
+
+
+def without_others(image: np.ndarray, which: int) -> np.ndarray:
+    """A copy of a picture in which only the face at position `which` of `find_faces` is left to be
+    found: all others are blurred away. image: uint8 [H, W, 3]."""
+    faces = find_faces(image)
+    chosen = faces.pop(which)
+    height, width = image.shape[:2]
+    alone = image.copy()
+    for other in faces:
+        left, top, right, bottom = np.clip(other.box, 0, (width, height, width, height))
+        if right > left and bottom > top:
+            blot = Image.fromarray(image[top:bottom, left:right])
+            blot = blot.resize(_BLOT, Image.Resampling.BOX)
+            blot = blot.resize((int(right - left), int(bottom - top)), Image.Resampling.BICUBIC)
+            alone[top:bottom, left:right] = np.asarray(blot)
+    left, top, right, bottom = np.clip(chosen.box, 0, (width, height, width, height))
+    alone[top:bottom, left:right] = image[top:bottom, left:right]
+    return alone

@@ -42,7 +42,7 @@ class Pack:
     `transfer` needs them all but `pose_split`, which tells pose from expression for the two
     strengths; without it, the first `coarse_rows` rows of a W+ code count as pose. The baselines
     `psp` and `e4e` need a generator and an encoder of that kind. `info` is the manifest less its
-    file table: name, version, description, licence, `coarse_rows`.
+    file table: name, version, description, licence, `coarse_rows`. `folder`: where it was read from.
     """
 
     generator: Generator
@@ -52,6 +52,7 @@ class Pack:
     pose_split: PoseSplit | None = None
     info: dict = field(default_factory=dict)
     method: str = "transfer"
+    folder: Path | None = None
 
     @property
     def coarse_rows(self) -> int:
@@ -257,4 +258,4 @@ def load_pack(
     networks = {key: _load(folder, manifest, name, dtype) for key, name in fields.items()}
     dropped = ("format", "files", "architecture", "dtype")
     info = {key: value for key, value in manifest.items() if key not in dropped}
-    return Pack(**networks, info=info, method=method)
+    return Pack(**networks, info=info, method=method, folder=folder)

@@ -13,8 +13,6 @@ import gradio as gr
 
 from stylexfer import __version__
 from stylexfer.errors import StylexferError
-from stylexfer.identity import Identity
-from stylexfer.identity_file import SUFFIX, save_identity
 from stylexfer.layouts import FACE, LAYOUTS, arranger
 from stylexfer.media import open_picture
 from stylexfer.media.picture import MAX_BYTES, MAX_PIXELS
@@ -35,8 +33,8 @@ from stylexfer.ui.files import (
     picture_file,
 )
 from stylexfer.ui.guard import explained, guarded
-from stylexfer.ui.people import someone
-from stylexfer.ui.random_tab import LAST_SEED
+from stylexfer.ui.people import identity_file, someone
+from stylexfer.ui.recipe import LAST_SEED
 from stylexfer.ui.session import Run
 from stylexfer.ui.verify_tab import CHECK_LIMITS
 from stylexfer.verify import verify
@@ -46,10 +44,6 @@ def agreed(consent: bool) -> None:
     """The one place where a call has to say that it may use the faces. StylexferError."""
     if consent is not True:
         raise StylexferError(texts.NO_CONSENT)
-
-
-def _identity_file(engine: Engine, identity: Identity) -> str:
-    return handed_out(f"identity{SUFFIX}", lambda p: save_identity(p, identity, engine.model))
 
 
 def api_endpoints(engine: Engine) -> None:
@@ -171,7 +165,7 @@ def api_endpoints(engine: Engine) -> None:
                         progress((step.done, step.planned), desc=desc, unit="steps")
                         identity = step.identity or identity
         return (
-            _identity_file(engine, identity),
+            identity_file(engine, identity),
             photo("portrait.png", identity.crop),
             made_picture("inversion.png", identity.inversion, engine.mark()),
         )
@@ -190,7 +184,7 @@ def api_endpoints(engine: Engine) -> None:
             The person's picture, marked as AI-generated
         """
         identity = engine.random_identity(int(seed), truncation)
-        return _identity_file(engine, identity), made_picture(
+        return identity_file(engine, identity), made_picture(
             "person.png", identity.crop, engine.mark(label)
         )
 
@@ -225,7 +219,7 @@ def api_endpoints(engine: Engine) -> None:
         agreed(consent)
         motion = Motion(pose, expression, False, 0.5)
         with tempfile.TemporaryDirectory(prefix="stylexfer-") as folder:
-            work = Batch(engine, Path(folder), motion, layout, file_format, label)
+            work = Batch(engine, Path(folder), motion, layout, file_format, Run(label))
             for account in work.run(portraits, drivers, progress):
                 yield None, account
             yield handed_out("batch.zip", work.zipped), work.account()

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MAX_FILES = 16  # of either kind
 MAX_PAIRS = 64
+GRID = "grid.jpg"
 _CELL = 256  # side of a picture on the grid, at most
 _NAME = 80  # characters of a file's name that are repeated in the account
 
@@ -61,6 +62,18 @@ def _driver(sent: Sent) -> _Driver:
             raise no_picture from None
 
 
+def numbered(portrait: Sent, driver: Sent, numbers: str) -> str:
+    """01-02 is the first portrait by the second driver."""
+    return numbers
+
+
+def _time_left(done: int, total: int, spent: float) -> str:
+    if not done:
+        return texts.PAIR.format(done=1, total=total)
+    seconds = spent / done * (total - done)
+    return texts.PAIR_LEFT.format(done=done + 1, total=total, seconds=seconds)
+
+
 def _explained(problem: Exception) -> str:
     if isinstance(problem, StylexferError):
         return str(problem)
@@ -78,11 +91,13 @@ class Batch:
         motion: Motion,
         layout: str,
         suffix: str,
-        label: bool = True,
+        job: Run,
+        name: Callable[[Sent, Sent, str], str] = numbered,
     ):
-        """label: see `mark_of`. suffix: of pictures."""
+        """suffix: of pictures. job: how results are marked, and whether to stop. name: makes a
+        file's, less its ending, of portrait, driver and their numbers."""
         self.engine, self.folder, self.motion = engine, folder, motion
-        self.layout, self.suffix, self.label = layout, suffix, label
+        self.layout, self.suffix, self.job, self.name = layout, suffix, job, name
         self.items: list[dict] = []
         self._faces: dict[tuple[int, int], np.ndarray] = {}  # for the grid
 
@@ -100,7 +115,8 @@ class Batch:
 
     def run(self, portraits: list[Sent], drivers: list[Sent], progress: Callable) -> Iterator[dict]:
         """Make every pair; yields the account, as far as it goes, after each and about once a
-        second. Close it to stop. StylexferError if it is too much, or nothing could be made."""
+        second. Close it to stop, or stop the job to keep what is done. StylexferError if it is too
+        much, or nothing could be made."""
         if not (0 < len(portraits) <= MAX_FILES and 0 < len(drivers) <= MAX_FILES):
             raise TooLong(texts.BATCH_FILES.format(limit=MAX_FILES))
         total = len(portraits) * len(drivers)
@@ -116,21 +132,24 @@ class Batch:
             limits = {"limit": MAX_CLIP_SECONDS, "most": MAX_CLIP_FRAMES}
             raise TooLong(texts.TOO_MUCH_CLIP.format(**limits, seconds=seconds, frames=frames))
         people = []
+        started = time.monotonic()
         for i, sent in enumerate(portraits):
+            if self.job.stopped:
+                break
             person = self._tried(lambda sent=sent: someone(self.engine, sent.path))
             people.append(person)
             for k, driver in ready.items():
-                progress(
-                    (len(self.items), total),
-                    desc=texts.PAIR.format(done=len(self.items) + 1, total=total),
-                    unit="results",
-                )
+                if self.job.stopped:
+                    break
+                desc = _time_left(len(self.items), total, time.monotonic() - started)
+                progress((len(self.items), total), desc=desc, unit="results")
                 item = {"portrait": _said(i, sent), "driver": _said(k, drivers[k])}
                 began = time.monotonic()
                 problem = next((p for p in (person, driver) if isinstance(p, Exception)), None)
                 if problem is None:
                     try:
-                        with closing(self._pair(person, driver, item, (i, k))) as steps:
+                        name = self.name(sent, drivers[k], f"{i + 1:02}-{k + 1:02}")
+                        with closing(self._pair(person, driver, item, name, (i, k))) as steps:
                             for _ in steps:
                                 yield self.account()
                     except Exception as error:  # noqa: BLE001  the others go on
@@ -142,6 +161,8 @@ class Batch:
                 self.items.append(item)
                 yield self.account()
         if not any("file" in item for item in self.items):
+            if self.job.stopped:
+                return
             raise StylexferError(texts.NOTHING_MADE.format(why=self.items[0]["error"]))
         self._grid(people, ready)
 
@@ -152,16 +173,15 @@ class Batch:
             return error
 
     def _pair(
-        self, person: Person, driver: _Driver, item: dict, place: tuple[int, int]
+        self, person: Person, driver: _Driver, item: dict, name: str, place: tuple[int, int]
     ) -> Iterator[None]:
-        name = f"{place[0] + 1:02}-{place[1] + 1:02}"
         if driver.info is None:
             arrange = arranger(self.layout, person.identity, person.picture)
             animated = self.engine.drive_picture(
                 person.identity, driver.frame, self.motion.pose, self.motion.expression
             )
             item["file"] = f"{name}.{self.suffix}"
-            mark = self.engine.mark(self.label, self.layout)
+            mark = self.engine.mark(self.job.label, self.layout)
             save_picture(self.folder / item["file"], arrange(animated), mark)
             self._faces[place] = _small(animated.image)
             self._faces[-1, place[1]] = _small(animated.driving)
@@ -177,13 +197,15 @@ class Batch:
             self.motion,
             view,
             False,
-            Run(self.label),
+            self.job,
             lambda *_, **__: None,
             lambda path: str(path.replace(self.folder / item["file"])),
         )
         for finished in parts:
             if finished:
-                item["account"] = finished[1]
+                made, item["account"] = finished
+                if made is None:
+                    raise StylexferError(item.pop("account"))
             yield
 
     def _grid(self, people: list, drivers: dict) -> None:
@@ -197,15 +219,21 @@ class Batch:
         for i in rows:
             made = [self._faces.get((i, k), empty) for k in columns]
             sheet.append(np.hstack([_small(people[i].identity.crop), *made]))
-        mark = self.engine.mark(self.label, SIDE_BY_SIDE)
-        save_picture(self.folder / "grid.jpg", np.vstack(sheet), mark)
+        mark = self.engine.mark(self.job.label, SIDE_BY_SIDE)
+        save_picture(self.folder / GRID, np.vstack(sheet), mark)
+
+    @property
+    def grid(self) -> Path | None:
+        """The sheet, where there is one."""
+        path = self.folder / GRID
+        return path if path.exists() else None
 
     def zipped(self, path: Path) -> None:
         """All files and `manifest.json` into one zip; they are compressed already."""
         manifest = json.dumps(self.account(), indent=2, ensure_ascii=False)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             names = [item["file"] for item in self.items if "file" in item]
-            for name in [*names, *(["grid.jpg"] if self._faces else [])]:
+            for name in [*names, *([GRID] if self.grid else [])]:
                 archive.write(self.folder / name, name)
             archive.writestr("manifest.json", manifest)
 

@@ -109,7 +109,7 @@ def _account(info: ClipInfo, account: Account, stopped: bool, spent: float) -> s
         said.append(texts.CHANGES.format(times=times))
     if info.has_audio:
         said.append(texts.SOUND_KEPT)
-    return " ".join(said)
+    return "\n".join(said)
 
 
 def _rate(fps: Fraction) -> str:

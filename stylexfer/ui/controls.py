@@ -34,12 +34,12 @@ def clip_settings(views: list[str]) -> tuple[gr.Radio, gr.Checkbox, gr.Slider]:
     return view, relative, steadiness
 
 
-def clip_part() -> tuple[gr.Number, gr.Number]:
-    """From and to, in seconds. Not empty, so that the API takes them as optional."""
+def clip_part(until: int = 0) -> tuple[gr.Number, gr.Number]:
+    """From and to, in seconds; until: what the latter is at first, 0 for the clip's end."""
     options = {"minimum": 0, "step": 0.1, "min_width": 150}
     with gr.Row():
         start = gr.Number(0, label=texts.PART_START, info=texts.PART_START_INFO, **options)
-        end = gr.Number(0, label=texts.PART_END, info=texts.PART_END_INFO, **options)
+        end = gr.Number(until, label=texts.PART_END, info=texts.PART_END_INFO, **options)
     return start, end
 
 
@@ -92,7 +92,10 @@ def clip_result(name: str) -> tuple[gr.Video, gr.Markdown]:
     """The clip that came out, with its progress while it is made, and the account of it."""
     options = {"interactive": False, "autoplay": True, "loop": True, "height": 380}
     clip = clip_file(texts.RESULT, elem_id=name, elem_classes="clip-result", **options)
-    return clip, gr.Markdown(texts.CLIP_HINT, elem_id=f"{name}-account", elem_classes="account")
+    account = gr.Markdown(
+        texts.CLIP_HINT, line_breaks=True, elem_id=f"{name}-account", elem_classes="account"
+    )
+    return clip, account
 
 
 def run_buttons(label: str) -> tuple[gr.Button, gr.Button]:
@@ -101,3 +104,10 @@ def run_buttons(label: str) -> tuple[gr.Button, gr.Button]:
         start = gr.Button(label, variant="primary", min_width=140)
         stop = gr.Button(texts.STOP, variant="stop", min_width=140)
     return start, stop
+
+
+def stoppable(start: gr.Button, stop: gr.Button, visitor: gr.State, tab: str) -> None:
+    """Wire the two to the visitor's run of this tab; call it before `start` is wired to the run."""
+    now = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    start.click(lambda visitor: visitor.ask(tab), visitor, None, **now)
+    stop.click(lambda visitor: visitor.stop(tab), visitor, None, **now)

@@ -22,7 +22,7 @@ from stylexfer.layouts import LAYOUTS
 from stylexfer.ui import texts
 from stylexfer.ui.batch import MAX_FILES, Sent
 from stylexfer.ui.files import MAX_CLIP_BYTES, MAX_CLIP_SECONDS, clip_file, picture_file
-from stylexfer.ui.random_tab import LAST_SEED
+from stylexfer.ui.recipe import LAST_SEED
 from stylexfer.ui.remote import take_addresses
 
 FORMATS = ("png", "jpg", "webp")

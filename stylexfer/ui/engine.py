@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from stylexfer.faces.align import ffhq_quad
-from stylexfer.faces.detect import find_face
+from stylexfer.faces.detect import find_face, without_others
 from stylexfer.layouts import FACE, mark_of
 from stylexfer.marks import Mark
 from stylexfer.media import ClipInfo, read_frames
+from stylexfer.steps import Driven, Held, drive_step
 from stylexfer.transfer import Animated, FaceTransfer, Identity
 from stylexfer.tuning import Step
 
@@ -41,18 +42,25 @@ class Motion:
     steadiness: float
     best_start: bool = False
 
+    def settings(self) -> dict[str, float | bool]:
+        """As `FaceTransfer.animate` takes them."""
+        return dict(vars(self))
+
 
 def _alone(function: Callable, seconds: int | Callable) -> Callable:
     """No shared accelerator: the function as it is."""
     return function
 
 
-def driver_frame(picture: np.ndarray) -> np.ndarray:
-    """The surroundings of the one face in a driver's picture, uint8 `[H, W, 3]`.
+def driver_frame(picture: np.ndarray, which: int | None = None) -> np.ndarray:
+    """The surroundings of the one face in a driver's picture, uint8 `[H, W, 3]`; of several, of the
+    one at position `which` of `find_faces`.
 
     NoFaceFound, TooManyFaces: the same messages as for a portrait.
     """
-    quad = ffhq_quad(find_face(picture).landmarks)
+    quad = ffhq_quad(find_face(picture, which).landmarks)
+    if which is not None:
+        picture = without_others(picture, which)
     centre = quad.mean(axis=0)
     reach = _SURROUNDINGS / 2 * np.hypot(*(quad[3] - quad[0]))
     low = np.clip(centre - reach, 0, None).astype(int)
@@ -70,13 +78,16 @@ class Engine:
     """
 
     def __init__(self, model: FaceTransfer, on_gpu: Callable[..., Callable] = _alone):
-        self.model = model
+        self.model, self.on_gpu = model, on_gpu
         self.size = model.size
         self.info = model.pack.info
         self.method = model.method
         self.identify: Callable[[np.ndarray], Identity] = on_gpu(model.identify, _SHORT)
         self.random_identity: Callable[[int, float], Identity] = on_gpu(
             model.random_identity, _SHORT
+        )
+        self.mixed_identity: Callable[[list[tuple]], Identity] = on_gpu(
+            model.mixed_identity, _SHORT
         )
         self.tuning_steps = model.tuning_steps
         self.tune: Callable[[Identity], Iterator[Step]] = on_gpu(self._tune, _TUNING)
@@ -93,18 +104,15 @@ class Engine:
         )
 
     def _drive_picture(
-        self, identity: Identity, frame: np.ndarray, pose: float, expression: float
-    ) -> Animated:
-        """One picture in, as `driver_frame` cuts it; one result out."""
-        (animated,) = self.model.animate(
-            identity,
-            [frame],
-            pose=pose,
-            expression=expression,
-            steadiness=0.0,
-            batch_size=1,
-        )
-        return animated
+        self,
+        identity: Identity,
+        frame: np.ndarray,
+        pose: float,
+        expression: float,
+        held: Held | None = None,
+    ) -> Driven:
+        """One picture in, as `driver_frame` cuts it; one result out. held: see `drive_step`."""
+        return drive_step(self.model, identity, frame, pose, expression, held)
 
     def _clip_seconds(self, identity: Identity, path: str, info: ClipInfo, motion: Motion) -> int:
         return _SHORT + round(info.frames / _FRAMES_A_SECOND)
@@ -116,11 +124,7 @@ class Engine:
             identity,
             read_frames(path, info),
             fps=float(info.fps),
-            pose=motion.pose,
-            expression=motion.expression,
-            relative=motion.relative,
-            best_start=motion.best_start,
-            steadiness=motion.steadiness,
+            **motion.settings(),
         )
         with closing(animated):
             while chunk := list(islice(animated, _CHUNK)):

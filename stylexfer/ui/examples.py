@@ -4,6 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
+from gradio.context import get_blocks_context
 
 from stylexfer.ui import texts
 
@@ -22,6 +23,18 @@ def picture_rows() -> list[list[str]]:
         _paths("paintings/morisot_self_portrait_1885.jpg", "photos/einstein_1921.jpg"),
         _paths("paintings/freecol_simonBolivar.png", "paintings/freecol_pocahontas.png"),
         _paths("photos/einstein_1921.jpg", "paintings/freecol_monarch_manuel.png"),
+    ]
+
+
+def many_rows() -> list[list[list[str]]]:
+    """Portraits, drivers."""
+    portraits = ("photos/grace_hopper.jpg", "paintings/mona_lisa_joconde.jpg")
+    drivers = ("photos/collins_astronaut.png", "paintings/freecol_monarch_frederik.png")
+    return [
+        [
+            _paths(*portraits, "paintings/freecol_simonBolivar.png"),
+            _paths(*drivers, "photos/einstein_1921.jpg"),
+        ]
     ]
 
 
@@ -64,6 +77,16 @@ def show_examples(
     rows: list[list[str]], inputs: list[Component], labels: list[str] | None = None
 ) -> gr.Examples:
     """Example rows to click; words instead of thumbnails where there are `labels`."""
-    return gr.Examples(
+    examples = gr.Examples(
         rows, inputs, label=texts.EXAMPLES, example_labels=labels, cache_examples=False
     )
+    # It answers with updates, for which Gradio makes the inputs anew, less what files.py did to them.
+    click = get_blocks_context().fns[examples.load_input_event["id"]]
+    load = click.fn
+
+    def values(example: tuple) -> list:
+        updates = load(example)
+        return [update["value"] for update in (updates if len(inputs) > 1 else [updates])]
+
+    click.fn = values
+    return examples

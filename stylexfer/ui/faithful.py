@@ -9,6 +9,7 @@ import gradio as gr
 from stylexfer.errors import StylexferError
 from stylexfer.transfer import Identity
 from stylexfer.ui import texts
+from stylexfer.ui.chosen import chosen_face
 from stylexfer.ui.engine import Engine
 from stylexfer.ui.session import Run, Visitor, content_key
 
@@ -24,13 +25,13 @@ def faithful_box(engine: Engine) -> gr.Checkbox:
     return gr.Checkbox(label=texts.FAITHFUL, info=texts.FAITHFUL_INFO, visible=able, min_width=150)
 
 
-def _key(path: str) -> tuple[str, str]:
-    return content_key("tuned", path)
+def _key(visitor: Visitor, path: str) -> tuple:
+    return (*content_key("tuned", path), chosen_face(visitor, path))
 
 
 def known(visitor: Visitor, path: str, identity: Identity) -> Identity:
     """The tuned identity of a portrait that was learned before, else `identity`."""
-    return visitor.recall(_key(path)) or identity
+    return visitor.recall(_key(visitor, path)) or identity
 
 
 def learned(
@@ -58,7 +59,7 @@ def learned(
                 desc = texts.LEARNING.format(done=step.done, planned=step.planned)
                 progress((step.done, step.planned), desc=desc, unit="steps")
                 if (tuned := step.identity) is not None:
-                    identity = visitor.remember(_key(path), lambda: tuned)
+                    identity = visitor.remember(_key(visitor, path), lambda: tuned)
                     if step.done < step.planned:
                         gr.Info(texts.LEARNED_IN_PART.format(done=step.done, planned=step.planned))
                 elif time.monotonic() - noticed > _NOTICE:

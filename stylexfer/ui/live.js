@@ -12,9 +12,10 @@ const NO_FACE_AFTER = 500; // ms
 
 let run = null; // the one under way
 let wish = null; // the settings last chosen
+let said = null; // what the notice says, in English: language.js translates what is shown
 
 function say(text, problem = false) {
-  if (notice.textContent !== text) notice.textContent = text;
+  if (said !== text) notice.textContent = said = text;
   notice.classList.toggle("live-problem", problem);
 }
 
@@ -142,7 +143,7 @@ async function heard(mine, data) {
   }
   mine.faceless = face ? null : mine.faceless ?? now;
   const missing = mine.faceless !== null && now - mine.faceless >= NO_FACE_AFTER;
-  if (missing || notice.textContent === words.noFace) say(missing ? words.noFace : words.running);
+  if (missing || said === words.noFace) say(missing ? words.noFace : words.running);
   const jpeg = new Blob([new Uint8Array(data, 7)], { type: "image/jpeg" });
   const picture = await createImageBitmap(jpeg);
   if (run !== mine || number < mine.shown) return picture.close();
@@ -230,7 +231,7 @@ window.stylexferLive = {
     if (!run?.ready) return [relative];
     run.socket.send(JSON.stringify({ neutral: true }));
     say(words.neutral);
-    setTimeout(() => notice.textContent === words.neutral && run && say(words.running), 3000);
+    setTimeout(() => said === words.neutral && run && say(words.running), 3000);
     return [true];
   },
   // For measuring: when pictures were shown, and how long after the camera, in ms.

@@ -1,97 +1,139 @@
-"""The third tab: people who do not exist, shown in a gallery and animated."""
+"""The third tab: people who do not exist, shown in a gallery, kept, mixed and animated."""
+
+import os
+from typing import NamedTuple
 
 import gradio as gr
 
 from stylexfer.errors import StylexferError
-from stylexfer.transfer import Identity
 from stylexfer.ui import texts
-from stylexfer.ui.clips import NOT_YET, VIEWS, checked_clip, render_clip
-from stylexfer.ui.controls import (
-    LONG,
-    SHORT,
-    clip_input,
-    clip_part,
-    clip_result,
-    clip_settings,
-    picture_input,
-    run_buttons,
-    strengths,
-    tiles,
-)
-from stylexfer.ui.engine import Engine, Motion
-from stylexfer.ui.examples import driver_rows, driving_clip_rows, show_examples
-from stylexfer.ui.files import made_picture, photo
-from stylexfer.ui.guard import explained, guarded
-from stylexfer.ui.picture_tab import driven_by_picture
+from stylexfer.ui.controls import SHORT, picture_file, strengths
+from stylexfer.ui.engine import Engine
+from stylexfer.ui.favourites import MOST, favourites
+from stylexfer.ui.files import made_picture
+from stylexfer.ui.guard import guarded
+from stylexfer.ui.identity_input import IdentityInput, identity_input, wire_save
+from stylexfer.ui.mixing import mixing
+from stylexfer.ui.people import person_or_file, random_person
+from stylexfer.ui.random_runs import with_clip, with_picture
+from stylexfer.ui.recipe import LAST_SEED, named, of_seed, only_seed, short_name
 from stylexfer.ui.session import Visitor
-from stylexfer.ui.terms import allowed
 
 PEOPLE = 8
-LAST_SEED = 2**31 - 1 - PEOPLE
+TRUNCATION = 0.7
+
+_HERE = {"api_visibility": "private"}
 
 
-def random_person(
-    engine: Engine, visitor: Visitor, seed: int | None, truncation: float
-) -> Identity:
-    """The person of a seed; the same again costs nothing."""
-    if seed is None:
-        raise StylexferError(texts.NO_SEED)
-    key = ("random", int(seed), float(truncation))
-    return visitor.remember(key, lambda: engine.random_identity(int(seed), float(truncation)))
+class Chosen(NamedTuple):
+    """Who is chosen in this tab: `recipe`, unless a file is loaded. use: the button for Live."""
+
+    recipe: gr.Textbox
+    saved: IdentityInput
+    use: gr.Button
 
 
-def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
-    shown = gr.State([])  # the seeds in the gallery, in order
+def after_number(seed: int | None, truncation: float, recipe: str) -> str:
+    """Who is meant once the number of the seed is another. It follows the choice of a favourite
+    too, which has a truncation of its own; a mix leaves it empty."""
+    return recipe if seed is None or seed == only_seed(recipe) else of_seed(seed, truncation)
+
+
+def chosen_recipe(seed: int) -> gr.Textbox:
+    """Who is chosen. In the page, out of sight: it says when it changes, as a `gr.State` in the
+    server does not always. (`visible="hidden"` would be forgotten in a tab that was never open.)"""
+    return gr.Textbox(of_seed(seed, TRUNCATION), show_label=False, elem_classes="unseen")
+
+
+def seed_number(value: int, **options) -> gr.Number:
+    """The seed of the chosen person."""
+    return gr.Number(
+        value,
+        label=texts.PERSON_SEED,
+        precision=0,
+        minimum=0,
+        maximum=LAST_SEED + PEOPLE,
+        min_width=150,
+        **options,
+    )
+
+
+def person_face(name: str) -> gr.Image:
+    """A small picture of the chosen person, with the name beneath it."""
+    return picture_file(
+        texts.CHOSEN_PERSON,
+        interactive=False,
+        min_width=150,
+        buttons=["download"],
+        elem_id=f"{name}-chosen",
+        elem_classes="tile",
+    )
+
+
+def show_person(
+    engine: Engine, visitor: Visitor, recipe: str, loaded: str | None
+) -> tuple[str, str]:
+    """The picture of the chosen person, and the name: for `person_face` and a Markdown."""
+    someone = person_or_file(engine, visitor, recipe, loaded)
+    # Of a file the inversion: what was sent may be a photo, and this is marked as made here.
+    face = someone.inversion if loaded else someone.crop
+    picture = made_picture("person.png", face, engine.mark(visitor.label))
+    return picture, texts.IDENTITY_FILE if loaded else named(recipe)
+
+
+def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> Chosen:
+    shown = gr.State([])  # the recipes in the gallery, in order
+    recipe = chosen_recipe(0)
     with gr.Row():
         with gr.Column(min_width=320):
             first, truncation, show, onwards = _gallery_controls()
-            gallery = gr.Gallery(
-                label=texts.PEOPLE,
-                columns=4,
-                height="auto",
-                object_fit="cover",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="people",
+            gallery = people_gallery(texts.PEOPLE, "people")
+            with gr.Row():
+                face = person_face("random")
+                with gr.Column(min_width=150):
+                    name = gr.Markdown(named(recipe.value), elem_id="chosen-name")
+                    person = seed_number(0, info=texts.PERSON_INFO, elem_id="person")
+                    with gr.Row():
+                        keep = gr.Button(texts.KEEP_PERSON, size="sm", min_width=70)
+                        drop = gr.Button(texts.DROP_PERSON, size="sm", min_width=70)
+                    use = gr.Button(texts.USE_IN_LIVE, size="sm", visible=not _shared_gpu())
+            kept = gr.BrowserState(
+                [], storage_key="stylexfer-favourites", secret="nothing in it is secret"
             )
-            person = gr.Number(
-                0,
-                label=texts.PERSON_SEED,
-                info=texts.PERSON_INFO,
-                precision=0,
-                minimum=0,
-                maximum=LAST_SEED + PEOPLE,
-                elem_id="person",
-            )
+            hint = gr.Markdown(texts.FAVOURITES_INFO.format(most=MOST))
+            album = people_gallery(texts.FAVOURITES, "favourites", visible=False)
+            first_of_mix, second_of_mix = mixing(recipe, person, truncation)
+            saved = identity_input(engine, visitor, "random")
             pose, expression = strengths()
         with gr.Column(min_width=320), gr.Tabs():
-            chosen = [person, truncation, pose, expression]
+            chosen = [recipe, saved.loaded, pose, expression]
             with gr.Tab(texts.WITH_PICTURE, elem_id="with-picture"):
-                _with_picture(engine, visitor, chosen)
+                with_picture(engine, visitor, chosen)
             with gr.Tab(texts.WITH_CLIP, elem_id="with-clip"):
-                _with_clip(engine, visitor, chosen)
+                with_clip(engine, visitor, chosen)
+    favourites(
+        *(engine, visitor, tab, kept, hint, album, recipe, person),
+        *(keep, drop, [first_of_mix, second_of_mix]),
+    )
+    wire_save(
+        engine,
+        saved,
+        lambda recipe, loaded, visitor: person_or_file(engine, visitor, recipe, loaded),
+        [recipe, saved.loaded, visitor],
+    )
 
     @guarded
     def random_gallery(first_seed: int, truncation: float, visitor: Visitor):
-        """Show eight people who do not exist.
-
-        Args:
-            first_seed: the seed of the first; the others follow.
-            truncation: 0 is the average face, 1 the widest variety.
-
-        Returns:
-            The eight pictures, each with its seed as the caption.
-        """
+        """Show eight people who do not exist, from a first seed on."""
         if first_seed is None:
             raise StylexferError(texts.NO_SEED)
-        seeds = list(range(int(first_seed), int(first_seed) + PEOPLE))
+        recipes = [of_seed(int(first_seed) + k, truncation) for k in range(PEOPLE)]
         pictures = []
-        for seed in seeds:
-            someone = random_person(engine, visitor, seed, truncation)
-            picture = made_picture(f"person-{seed}.png", someone.crop, engine.mark(visitor.label))
-            pictures.append((picture, texts.SEED_CAPTION.format(seed=seed)))
-        return pictures, seeds
+        for someone in recipes:
+            face = random_person(engine, visitor, someone).crop
+            picture = made_picture("person.png", face, engine.mark(visitor.label))
+            pictures.append((picture, short_name(someone)))
+        return pictures, recipes
 
     def afresh(first_seed, truncation, shown, visitor):
         """The truncation moved: the same seeds are other people now."""
@@ -105,19 +147,90 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> None:
             return gr.skip(), gr.skip()
         return random_gallery(first_seed, truncation, visitor)
 
-    def choose(shown: list[int], event: gr.SelectData):
-        return shown[event.index] if event.index < len(shown) else gr.skip()
+    # Who is chosen is told by handlers that take no time: one that draws eight people meanwhile
+    # would undo a choice that was made while it ran.
+    @guarded
+    def after_truncation(truncation: float, recipe: str):
+        seed = only_seed(recipe)
+        return recipe if seed is None else of_seed(seed, truncation)
 
-    inputs, outputs = [first, truncation, visitor], [gallery, shown]
-    quiet = {"api_visibility": "private", **SHORT}
-    show.click(random_gallery, inputs, outputs, api_visibility="private", **SHORT)
-    onwards.click(
-        lambda first: min((first or 0) + PEOPLE, LAST_SEED), first, first, api_visibility="private"
-    ).then(random_gallery, inputs, outputs, **quiet)
-    inputs = [first, truncation, shown, visitor]
-    tab.select(at_first, inputs, outputs, **quiet)
-    truncation.change(afresh, inputs, outputs, trigger_mode="always_last", **quiet)
-    gallery.select(choose, shown, person, api_visibility="private")
+    def choose(shown: list[str], event: gr.SelectData):
+        if event.index >= len(shown):
+            return gr.skip(), gr.skip()
+        return shown[event.index], only_seed(shown[event.index])
+
+    @guarded
+    def show_chosen(recipe: str, loaded: str | None, visitor: Visitor):
+        return show_person(engine, visitor, recipe, loaded)
+
+    quiet = {**_HERE, **SHORT}
+    show.click(random_gallery, [first, truncation, visitor], [gallery, shown], **quiet)
+    onwards.click(lambda first: min((first or 0) + PEOPLE, LAST_SEED), first, first, **_HERE).then(
+        random_gallery, [first, truncation, visitor], [gallery, shown], **quiet
+    )
+    tab.select(
+        at_first,
+        [first, truncation, shown, visitor],
+        [gallery, shown],
+        **quiet,
+    )
+    truncation.change(
+        afresh,
+        [first, truncation, shown, visitor],
+        [gallery, shown],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    truncation.change(after_truncation, [truncation, recipe], recipe, queue=False, **_HERE)
+    gallery.select(choose, shown, [recipe, person], queue=False, **_HERE)
+    gr.on(  # whoever is chosen appears, and no longer the person of a file
+        [gallery.select, album.select, recipe.change],
+        lambda: None,
+        None,
+        saved.loaded,
+        queue=False,
+        **_HERE,
+    )
+    gr.on(  # settings that were restored in a tab that was never open have told nobody
+        [person.change, tab.select],
+        guarded(after_number),
+        [person, truncation, recipe],
+        recipe,
+        queue=False,
+        show_progress="hidden",
+        **_HERE,
+    )
+    gr.on(
+        [tab.select, recipe.change, saved.loaded.change],
+        show_chosen,
+        [recipe, saved.loaded, visitor],
+        [face, name],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        **quiet,
+    )
+    return Chosen(recipe, saved, use)
+
+
+def _shared_gpu() -> bool:
+    """Where there is no Live tab."""
+    return bool(os.environ.get("SPACES_ZERO_GPU"))
+
+
+def people_gallery(label: str, name: str, **options) -> gr.Gallery:
+    """Small faces in rows of four; each is a button."""
+    return gr.Gallery(
+        label=label,
+        columns=4,
+        height="auto",
+        object_fit="cover",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id=name,
+        elem_classes="people",
+        **options,
+    )
 
 
 def _gallery_controls() -> tuple[gr.Number, gr.Slider, gr.Button, gr.Button]:
@@ -134,7 +247,7 @@ def _gallery_controls() -> tuple[gr.Number, gr.Slider, gr.Button, gr.Button]:
         truncation = gr.Slider(
             0,
             1,
-            0.7,
+            TRUNCATION,
             step=0.05,
             label=texts.TRUNCATION,
             info=texts.TRUNCATION_INFO,
@@ -144,148 +257,3 @@ def _gallery_controls() -> tuple[gr.Number, gr.Slider, gr.Button, gr.Button]:
         show = gr.Button(texts.SHOW_PEOPLE, min_width=140)
         onwards = gr.Button(texts.NEXT_PEOPLE, min_width=140)
     return first, truncation, show, onwards
-
-
-def _with_picture(engine: Engine, visitor: gr.State, chosen: list) -> None:
-    driver = picture_input(texts.DRIVER)
-    run = gr.Button(texts.ANIMATE_WITH_PICTURE, variant="primary")
-    examples = show_examples(driver_rows(), [driver])
-    crop, inversion, driving, result = tiles(
-        "random", texts.PERSON_CROP, texts.INVERSION, texts.DRIVER_CROP, texts.RESULT
-    )
-    outputs = [crop, inversion, driving, result]
-
-    @guarded
-    def animate_random_image(
-        seed: int,
-        truncation: float,
-        pose: float,
-        expression: float,
-        driver: str,
-        visitor: Visitor,
-    ):
-        """Give a person who does not exist the head pose and expression of a face.
-
-        Args:
-            seed: which person, as in the gallery.
-            truncation: 0 is the average face, 1 the widest variety.
-            pose: strength of the pose, 0 keeps the person's own, 1 is the driver's.
-            expression: strength of the expression, likewise.
-            driver: the picture of the face that gives pose and expression; exactly one face.
-
-        Returns:
-            The person, its inversion, the aligned driver, and the result.
-        """
-        with explained(texts.DRIVER):
-            allowed(visitor, driver)
-        someone = random_person(engine, visitor, seed, truncation)
-        animated = driven_by_picture(engine, visitor, someone, driver, pose, expression)
-        mark = engine.mark(visitor.label)
-        return (
-            made_picture("person.png", someone.crop, mark),
-            made_picture("inversion.png", someone.inversion, mark),
-            photo("driver.png", animated.driving),
-            made_picture(f"result{visitor.ending}", animated.image, mark),
-        )
-
-    def again(seed, truncation, pose, expression, driver, visitor):
-        """Another person, or a slider moved: render once more, unless there is no driver yet."""
-        if not driver or seed is None:
-            return [gr.skip()] * len(outputs)
-        return animate_random_image(seed, truncation, pose, expression, driver, visitor)
-
-    inputs = [*chosen, driver, visitor]
-    run.click(
-        animate_random_image,
-        inputs,
-        outputs,
-        api_visibility="private",
-        scroll_to_output=True,
-        show_progress_on=result,
-        **SHORT,
-    )
-    gr.on(
-        [control.change for control in chosen],
-        again,
-        inputs,
-        outputs,
-        trigger_mode="always_last",
-        show_progress="hidden",
-        api_visibility="private",
-        **SHORT,
-    )
-    examples.load_input_event.then(
-        animate_random_image,
-        inputs,
-        outputs,
-        api_visibility="private",
-        scroll_to_output=True,
-        show_progress_on=result,
-        **SHORT,
-    )
-
-
-def _with_clip(engine: Engine, visitor: gr.State, chosen: list) -> None:
-    clip = clip_input()
-    start, stop = run_buttons(texts.ANIMATE_WITH_CLIP)
-    show_examples(driving_clip_rows(), [clip])
-    result, account = clip_result("random-video-result")
-    view, relative, steadiness = clip_settings(VIEWS[:2])
-    start_at, end_at = clip_part()
-
-    @guarded
-    def animate_random_video(
-        seed: int,
-        truncation: float,
-        pose: float,
-        expression: float,
-        clip: str,
-        view: str,
-        relative: bool,
-        steadiness: float,
-        start_at: float,
-        end_at: float,
-        visitor: Visitor,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
-    ):
-        """Animate a person who does not exist with the head pose and expression of a clip.
-
-        Args:
-            seed: which person, as in the gallery.
-            truncation: 0 is the average face, 1 the widest variety.
-            pose: strength of the pose, 0 keeps the person's own, 1 is the driver's.
-            expression: strength of the expression, likewise.
-            clip: the driving video; its sound and frame rate are kept.
-            view: "Face" or "Side by side".
-            relative: add the driver's change since the first frame to the person's own pose.
-            steadiness: 0 to 1, smooths the driver's position over time.
-            start_at: seconds into the clip at which the part begins that is used.
-            end_at: seconds into the clip at which it ends; 0: at the clip's end.
-
-        Returns:
-            The animated clip as mp4, and an account of it in words.
-        """
-        run = visitor.start("random")
-        with explained(texts.DRIVING_CLIP):
-            info = checked_clip(allowed(visitor, clip), start_at, end_at)
-        progress(0, desc=texts.PREPARING_PERSON)
-        someone = random_person(engine, visitor, seed, truncation)
-        motion = Motion(pose, expression, relative, steadiness)
-        with explained(texts.DRIVING_CLIP):
-            for finished in render_clip(
-                engine, someone, None, clip, info, motion, view, False, run, progress
-            ):
-                yield finished or NOT_YET
-
-    start.click(
-        animate_random_video,
-        [*chosen, clip, view, relative, steadiness, start_at, end_at, visitor],
-        [result, account],
-        api_visibility="private",
-        show_progress_on=result,
-        scroll_to_output=True,
-        **LONG,
-    )
-    stop.click(
-        lambda visitor: visitor.stop("random"), visitor, None, queue=False, api_visibility="private"
-    )

@@ -8,6 +8,7 @@ it, in the handlers. Calls over the API say it with each call (`consent`, see ap
 from functools import cache
 
 import gradio as gr
+from gradio.events import Dependency
 
 from stylexfer.errors import StylexferError
 from stylexfer.ui import texts
@@ -41,8 +42,11 @@ def allowed(visitor: Visitor, path: str | None) -> str:
     return path
 
 
-def terms(page: gr.Blocks, visitor: gr.State) -> None:
-    """The box to tick, acceptable use, and the settings of what leaves; call it within `page`."""
+def terms(page: gr.Blocks, visitor: gr.State) -> Dependency:
+    """The box to tick, acceptable use, and the settings of what leaves; call it within `page`.
+
+    Returns what runs when one of them was changed.
+    """
     kept = gr.BrowserState(
         {"agreed": False, "label": True, "format": "PNG"},
         storage_key="stylexfer-terms",
@@ -73,6 +77,8 @@ def terms(page: gr.Blocks, visitor: gr.State) -> None:
     quiet = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     controls = [agree, label, chosen]
     # `input`, not `change`: what is restored below is no choice.
-    gr.on([control.input for control in controls], choose, [*controls, visitor], kept, **quiet)
+    choices = [control.input for control in controls]
+    changed = gr.on(choices, choose, [*controls, visitor], kept, **quiet)
     # A state that was set once is deleted an hour after its visitor has left.
     page.load(arrive, [kept, visitor], [visitor, *controls], **quiet)
+    return changed

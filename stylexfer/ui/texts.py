@@ -8,6 +8,26 @@ One face lends its head pose and expression to another: the portrait looks where
 and smiles when the driver smiles. What comes out is **made by AI**, and the file says so. \
 {note} Uploads and results are deleted after about an hour."""
 
+# the bar at the top
+LANGUAGE = "Language"
+TRANSLATED = (
+    "This page was written in English and translated by machine; no native speaker has checked the "
+    "translation yet."
+)
+APPEARANCE = "Appearance"
+APPEARANCES = {"system": "System", "light": "Light", "dark": "Dark"}
+PRESET = "Preset"
+OWN_SETTINGS = "Own settings"
+NATURAL = "Natural"
+STEADY = "Steady"
+STRONG = "Strong"
+POSE_ONLY = "Pose only"
+EXPRESSION_ONLY = "Expression only"
+COPY_LINK = "Copy link"
+COPY_LINK_INFO = "A link that opens this page with these settings; no picture or clip is in it"
+LINK_COPIED = "The link is copied: settings only, no picture or clip."
+LINK_SHOWN = "The link stands in the address bar: copy it there."
+
 # terms
 AGREE = (
     "I may use the faces that I send here: they are mine, or the people agreed to this. I will not "
@@ -60,6 +80,7 @@ CLIP_TAB = "Video"
 RANDOM_TAB = "Random"  # four names have to fit on a phone
 RANDOM_PERSON = "Random person"
 LIVE_TAB = "Live"
+COMPARE_TAB = "Compare"
 CHECK_TAB = "Check"
 WITH_PICTURE = "With a picture"
 WITH_CLIP = "With a clip"
@@ -115,6 +136,76 @@ STOP = "Stop"
 SHOW_PEOPLE = "Show eight"
 NEXT_PEOPLE = "Next eight"
 
+# a chosen person, favourites, mixing
+CHOSEN_PERSON = "Chosen person"
+KEEP_PERSON = "Keep"
+DROP_PERSON = "Remove"
+USE_IN_LIVE = "Use in Live"
+FAVOURITES = "Favourites: choose one"
+FAVOURITES_INFO = (
+    "Keep people whom you like: they are here again when you come back. Your browser keeps their "
+    "seeds, no pictures; at most {most}."
+)
+FAVOURITES_FULL = "You have {most} favourites, which is the limit. Remove one first."
+NOT_KEPT = "The chosen person is no favourite. Choose the one to remove among the favourites."
+MIX = "Mix two people"
+MIX_FIRST = "First"
+MIX_SECOND = "Second"
+MIX_INFO = "a favourite, or type a seed"
+MIX_SHARE = "Share of the second"
+MIX_SHARE_INFO = "0: the first, 1: the second"
+NO_MIX = "Choose two people to mix: favourites, or seeds such as 7."
+
+# a saved identity
+IDENTITY_FILE = "Identity file"
+IDENTITY_INFO = (
+    "A file stands for a person, in every tab and in every app with the same pack. It holds the "
+    "face: keep it as you would a picture."
+)
+LOAD_IDENTITY = "Load: appears instead"
+LOADED_FACE = "Loaded"
+SAVE_IDENTITY = "Save who appears"
+FILE_SHOWN = "The person of the identity file appears; remove the file to go on with the portrait."
+FILE_HAS_NO_PORTRAIT = (
+    "An identity file has no whole portrait to be shown in. Choose another view, or send the "
+    "portrait itself."
+)
+
+# compare
+COMPARE_INTRO = (
+    "### Compare the method with its baselines\nThe same clip drives the same portrait three times: "
+    "by the paper's method, and by its two baselines, arithmetic on the codes of a pSp and of an "
+    "e4e encoder. From left to right: the driver, ours, pSp, e4e."
+)
+COMPARE_LIMIT = (
+    "At most {limit:.0f} seconds of a clip: the baselines invert every frame, which is slow."
+)
+COMPARE = "Compare"
+NO_METHOD = {
+    "transfer": "The pack in use has no motion encoder, so the column of ours is empty.",
+    "psp": "The pack in use has no pSp encoder, so its column is empty.",
+    "e4e": "The pack in use has no e4e encoder, so its column is empty.",
+}
+COLUMN_DRIVER = "Driver"
+COLUMNS = {"transfer": "Ours", "psp": "pSp", "e4e": "e4e"}
+EMPTY_COLUMN = {
+    "transfer": "this pack has no motion encoder",
+    "psp": "this pack has no pSp encoder",
+    "e4e": "this pack has no e4e encoder",
+}
+CHOOSE_LESS = (
+    "This is {seconds:.0f} seconds of video, and a comparison takes at most {limit:.0f}. Choose a "
+    "part of it with From and To."
+)
+MEASURED = "Measured on {count} frames"
+MEASURING = "Measuring"
+POSE_OFF = "Pose off, degrees (lower is better)"
+FACE_FOLLOWS = "Expression follows, FL CORR (higher is better)"
+IDENTITY_OFF = "Unlike the portrait, dlib distance (lower is better; under 0.6: the same person)"
+MEASURES_NOTE = (
+    "Short clips make rough figures: those of the evaluate command are over many clips and people."
+)
+
 # outputs
 PORTRAIT_CROP = "Portrait, aligned"
 PERSON_CROP = "Person"
@@ -123,6 +214,7 @@ INVERSION = "Inversion"
 RESULT = "Result"
 PASTED = "Result in the portrait"
 SEED_CAPTION = "seed {seed}"
+MIX_CAPTION = "mix {people}"
 
 EXAMPLES = "Examples"
 PICTURE_EXAMPLES = [  # portrait, driver: the rows of examples.picture_rows
@@ -148,6 +240,58 @@ LEARNED_IN_PART = (
 PREPARING_PERSON = "Making the person"
 MAKING_PEOPLE = "Person {done} of {total}"
 FRAMES_LEFT = "Frame {done} of {total}, about {seconds:.0f} s left"
+
+# the look at a picture before anything is computed
+PORTRAIT_HINT = "Who appears."
+DRIVER_HINT = "Who gives pose and expression."
+FACE_FOUND = "Face found."
+FACES_FOUND = "{count} faces were found: choose the one to use."
+FACE_CHOSEN = "The marked face is used."
+FACE_NUMBER = "Face {number}"
+FACE_SMALL = "The face is small, {side} pixels wide: the result will be soft. Use a closer picture."
+FACE_TURNED = "The face is turned far aside: one that looks towards the camera works better."
+FACE_CUT_OFF = "Part of the face is outside the picture: use one that shows all of it."
+FACE_BLURRED = "The face is blurred: use a sharper picture."
+FACE_DARK = "The face is dark: use a picture with more light on it."
+FACE_ON_SIDE = "The face lies on its side: turn the picture upright and send it again."
+
+# the picture's result, and edits in steps
+COMPARED = "Before and after, in the portrait"
+PICTURE_HINT = "Send a portrait and a driver and press Transfer, or click an example."
+COMPARE_HINT = "Drag the line to compare. What you save is the result, with its marks."
+USE_RESULT = "Use the result as the next portrait"
+UNDO = "Undo the step"
+BACK_TO_ORIGINAL = "Back to the original"
+STEPS = "Steps: click one to go on from it"
+FIRST_CAPTION = "original"
+STEP_CAPTION = "step {number}"
+STEP_GOES_ON = (
+    "This is a result of yours. The next driver goes on from its pose and expression; with a "
+    "strength of 0 they stay. The person is still that of the first portrait, so that nothing is "
+    "lost from step to step."
+)
+NO_RESULT_YET = "There is no result yet. Press Transfer first."
+NO_STEP = "No step was taken yet: this is the original."
+STEP_GONE = "The file of this step is deleted, as all are after an hour. Send the portrait again."
+
+# many portraits by many drivers
+MANY = "Many at once"
+MANY_INFO = (
+    "Every portrait by every driver, as one sheet and as a zip: at most {files} of each and {pairs} "
+    "results. Pose and Expression above count here too."
+)
+PORTRAITS = "Portraits"
+DRIVERS = "Drivers"
+MAKE_ALL = "Make all"
+MANY_EXAMPLE = "Three portraits by three drivers"
+GRID = "Portraits down, drivers across"
+ALL_FILES = "Every result, and the sheet (zip)"
+MANY_HINT = "Send several portraits and drivers and press Make all. Stop keeps what is done."
+MANY_DONE = "{done} of {total} results, in {seconds:.0f} s."
+MANY_STOPPED = "Stopped: {done} of {total} results are kept."
+MANY_EMPTY = "Stopped before the first result."
+MANY_FAILED = "{portrait}, by {driver}:"
+PAIR_LEFT = "Result {done} of {total}, about {seconds:.0f} s left"
 
 # before and after it
 CLIP_HINT = "Stop keeps the part that is done."

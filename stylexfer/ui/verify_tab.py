@@ -17,7 +17,8 @@ CHECK_LIMITS = {"max_bytes": MAX_CLIP_BYTES, "max_seconds": 600.0}
 def _shown(report: Report) -> str:
     """Names come from certificates, which anybody writes: all is escaped."""
     rows = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(found)}</dd>" for name, found in report.rows()
+        f"<dt>{escape(name)}</dt><dd>{'<br>'.join(map(escape, found))}</dd>"
+        for name, found in report.rows()
     )
     return f'<p class="verdict">{escape(WORDS[report.verdict])}</p><dl>{rows}</dl>'
 

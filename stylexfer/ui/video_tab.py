@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from stylexfer.errors import StylexferError
 from stylexfer.ui import texts
 from stylexfer.ui.clips import NOT_YET, VIEWS, checked_clip, render_clip
 from stylexfer.ui.controls import (
@@ -13,12 +14,15 @@ from stylexfer.ui.controls import (
     clip_settings,
     picture_input,
     run_buttons,
+    stoppable,
     strengths,
 )
 from stylexfer.ui.engine import Engine, Motion
 from stylexfer.ui.examples import clip_rows, show_examples
 from stylexfer.ui.faithful import faithful_box, learned
 from stylexfer.ui.guard import explained, guarded
+from stylexfer.ui.identity_input import identity_input, wire_save
+from stylexfer.ui.people import saved_identity
 from stylexfer.ui.picture_tab import portrait_identity
 from stylexfer.ui.session import Visitor
 from stylexfer.ui.terms import allowed
@@ -36,8 +40,15 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             start_at, end_at = clip_part()
             best_start, follow = clip_extras()
             faithful = faithful_box(engine)
+            saved = identity_input(engine, visitor, "video")
         with gr.Column(min_width=320):
             result, account = clip_result("video-result")
+
+    def whoever(portrait, faithful, loaded, visitor):
+        """(The portrait, None if a file was loaded in its place; the identity.)"""
+        if loaded:
+            return None, saved_identity(engine, visitor, loaded, faithful)
+        return portrait_identity(engine, visitor, portrait, faithful)
 
     @guarded
     def transfer_video(
@@ -53,6 +64,7 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         best_start: bool,
         follow: bool,
         faithful: bool,
+        loaded: str | None,
         visitor: Visitor,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by this default
     ):
@@ -71,6 +83,7 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             best_start: relative motion counts from the driver's frame most like the portrait.
             follow: in the portrait, the head moves, tilts and nears as the driver's does.
             faithful: learn the portrait first, which takes some ten seconds, once.
+            loaded: a file that says instead of the portrait who appears.
 
         Returns:
             The animated clip as mp4, and an account of it in words.
@@ -79,9 +92,11 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         with explained(texts.DRIVING_CLIP):  # before the portrait is inverted, which is slow
             info = checked_clip(allowed(visitor, clip), start_at, end_at)
         progress(0, desc=texts.PREPARING)
-        picture, identity = portrait_identity(engine, visitor, portrait, faithful)
+        picture, identity = whoever(portrait, faithful, loaded, visitor)
+        if picture is None and view == texts.SHOW_PASTED:
+            raise StylexferError(texts.FILE_HAS_NO_PORTRAIT)
         if faithful:
-            for found in learned(engine, visitor, portrait, identity, progress, run):
+            for found in learned(engine, visitor, loaded or portrait, identity, progress, run):
                 identity = found or identity
                 yield NOT_YET
         motion = Motion(pose, expression, relative, steadiness, best_start)
@@ -91,11 +106,12 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
             ):
                 yield finished or NOT_YET
 
+    stoppable(start, stop, visitor, "video")
     start.click(
         transfer_video,
         [
             *(portrait, clip, view, pose, expression, relative, steadiness),
-            *(start_at, end_at, best_start, follow, faithful, visitor),
+            *(start_at, end_at, best_start, follow, faithful, saved.loaded, visitor),
         ],
         [result, account],
         api_visibility="private",
@@ -103,6 +119,9 @@ def video_tab(engine: Engine, visitor: gr.State) -> None:
         scroll_to_output=True,
         **LONG,
     )
-    stop.click(
-        lambda visitor: visitor.stop("video"), visitor, None, queue=False, api_visibility="private"
+    wire_save(
+        engine,
+        saved,
+        lambda *given: whoever(*given)[1],
+        [portrait, faithful, saved.loaded, visitor],
     )

@@ -33,7 +33,10 @@ def test_limits_are_stated():
     said, buttons = _tab()
     assert "At most 4 visitors at once, 10 minutes a run" in said
     assert texts.LIVE_SLOW not in said
-    assert buttons[:2] == [texts.START_LIVE, texts.STOP]
+    assert [b for b in buttons if b in (texts.START_LIVE, texts.STOP)] == [
+        texts.START_LIVE,
+        texts.STOP,
+    ]
 
 
 def test_a_shared_gpu_gets_an_explanation(monkeypatch):

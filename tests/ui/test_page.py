@@ -75,4 +75,7 @@ def test_gpu_wraps_whatever_needs_the_model():
         return function
 
     Engine(FaceTransfer(tiny_pack(), device="cpu"), on_gpu)
-    assert lent == ["identify", "random_identity", "_tune", "_drive_picture", "_drive_chunks"]
+    assert lent == [
+        *("identify", "random_identity", "mixed_identity"),
+        *("_tune", "_drive_picture", "_drive_chunks"),
+    ]

@@ -29,11 +29,24 @@ def test_visitors_share_nothing():
 
 def test_stop_reaches_the_latest_run_of_its_tab():
     visitor = Visitor()
-    visitor.stop("video")  # nothing runs: nothing happens
     before, other = visitor.start("video"), visitor.start("random")
     after = visitor.start("video")
     visitor.stop("video")
     assert (before.stopped, other.stopped, after.stopped) == (False, False, True)
+
+
+def test_stop_reaches_a_run_that_waits_in_line():
+    visitor = Visitor()
+    visitor.stop("video")  # nothing runs or waits
+    visitor.ask("video")
+    run = visitor.start("video")
+    assert not run.stopped
+    del run  # it is over
+    visitor.ask("video")
+    visitor.stop("video")
+    assert visitor.start("video").stopped
+    visitor.ask("video")
+    assert not visitor.start("video").stopped
 
 
 def test_key_is_the_content(tmp_path):

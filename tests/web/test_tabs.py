@@ -32,7 +32,7 @@ def test_picture_tab(page, tmp_path):
     upload(page, "Driver", DRIVER)
     press(page, "Transfer")
     first = address(page, "#picture-result img")
-    assert page.locator("#picture-outputs img").count() == 5
+    assert page.locator("#picture-outputs img").count() == 6  # the slider has two
     with page.expect_download() as saved:
         page.locator("#picture-result").get_by_label("Download").click()
     saved.value.save_as(tmp_path / "saved.png")
