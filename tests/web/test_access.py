@@ -1,13 +1,15 @@
 """The page for those who see little or use no mouse: axe's rules, and every control by keyboard."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
+from stylexfer.ui import texts
 from tests.web.serve import App
-from tests.web.visit import PATIENCE, open_tab
+from tests.web.visit import PATIENCE, address, open_tab
 
 pytestmark = pytest.mark.web
 
@@ -49,14 +51,22 @@ def tabs(page: Page) -> list[str]:
     return names
 
 
+def serious(page: Page) -> list[str]:
+    """What axe holds against the page as it is now, but for its lesser findings."""
+    return [
+        f"{rule['id']}: {node['html'][:300]}"
+        for rule in Axe().run(page).response["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
 def test_axe_finds_nothing_serious(visited):
     found = []
     for name in tabs(visited):
         open_tab(visited, name)
         visited.wait_for_timeout(300)  # what fades in has no contrast yet
-        for rule in Axe().run(visited).response["violations"]:
-            if rule["impact"] in ("serious", "critical"):
-                found += [f"{name}: {rule['id']}: {node['html'][:300]}" for node in rule["nodes"]]
+        found += [f"{name}: {what}" for what in serious(visited)]
     assert not found, "\n".join(found)
 
 
@@ -70,3 +80,18 @@ def test_every_control_is_reached_by_keyboard(visited):
             visited.keyboard.press("Tab")
             reached.add(visited.evaluate("window.nameOfControl(document.activeElement)"))
         assert not wanted - reached, (name, sorted(wanted - reached))
+
+
+def test_before_and_after_by_keyboard(page):
+    page.get_by_role("button", name=texts.PICTURE_EXAMPLES[0]).click()
+    address(page, "#picture-result img")
+    page.wait_for_function("document.querySelector('#picture-pasted img')?.naturalWidth")
+    line = page.get_by_role("slider", name=texts.COMPARED)
+    expect(line).to_have_attribute("aria-valuenow", "50")
+    line.press("ArrowLeft")
+    expect(line).to_have_attribute("aria-valuenow", "45")
+    after = page.locator("#picture-pasted img").last
+    expect(after).to_have_attribute("style", re.compile(r"inset\(0px 0px 0px 4\d\."))
+    line.press("End")
+    expect(line).to_have_attribute("aria-valuenow", "100")
+    assert not serious(page)
