@@ -3,9 +3,9 @@
 python -m train.export --runs runs --out checkpoints/default --name default
 python -m train.export --run runs/transfer --out packs/mine --push-to-hub user/mine
 
-`--runs` is a folder of the run folders generator, inversion, transfer (and recognition); `--run` is
-one run of the transfer stage, or of inversion (a pack for the baseline), and what was not trained
-there is taken from where that run had it.
+`--runs` is a folder of the run folders generator, inversion, transfer (and of recognition, and of
+inversion_e4e, for the second baseline); `--run` is one run of the transfer stage, or of inversion
+(a pack for the baseline), and what was not trained there is taken from where that run had it.
 """
 
 import argparse
@@ -35,6 +35,11 @@ from train.origins import find, of_state, stage_state
 from train.provenance import Terms, checkpoint_of, history, notice, terms_of
 
 PARTS = ("generator", "identity_encoder", "motion_encoder", "mapper")
+# Networks that stand beside the method: name in the pack -> (run folder, name in its checkpoint).
+BESIDE = {
+    "recognition": ("recognition", "recognition"),
+    "restyle_e4e": ("inversion_e4e", "identity_encoder"),
+}
 
 
 @dataclass
@@ -128,18 +133,19 @@ def export(runs: Path | None, run: Path | None) -> Exported:
     own = {"generator": "generator/checkpoint.pt", "identity_encoder": "inversion/checkpoint.pt"}
     elsewhere = {name: runs / path for name, path in own.items() if (runs / path).is_file()}
     found = gather(runs / "transfer", elsewhere)
-    recognition = runs / "recognition" / "checkpoint.pt"
-    if recognition.is_file():
-        state = stage_state(recognition)
-        found.networks["recognition"] = of_state(state, "recognition", recognition)
-        found.terms["recognition"] = terms_of(recognition, "recognition", state)
-        found.training |= history(state, {})
+    for name, (folder, network) in BESIDE.items():
+        path = runs / folder / "checkpoint.pt"
+        if path.is_file():
+            state = stage_state(path)
+            found.networks[name] = of_state(state, network, path)
+            found.terms[name] = terms_of(path, network, state)
+            found.training[folder] = history(state, {})[state["config"]["stage"]]
     return found
 
 
 def save(found: Exported, out: Path, name: str, version: str, description: str) -> None:
     """Write the pack into `out`: networks, manifest, licence, card and sheet."""
-    parts = {k: v for k, v in found.networks.items() if k != "recognition"}
+    parts = {k: v for k, v in found.networks.items() if k not in BESIDE}
     where = (found.config["data"], found.config["size"])
     data, held_out = open_corpus(*where), None
     if isinstance(data, HeadsDataset):
@@ -159,8 +165,9 @@ def save(found: Exported, out: Path, name: str, version: str, description: str) 
     (out / "LICENSE.txt").write_text(notice(found.terms.values()))
     save_pack(pack, out)
     manifest = read_json(out)
-    if "recognition" in found.networks:
-        _add(manifest, out, "recognition", found.networks["recognition"])
+    for name in BESIDE:
+        if name in found.networks:
+            _add(manifest, out, name, found.networks[name])
     for part, terms in found.terms.items():
         facts = {"origin": terms.origin, "licence": "; ".join(terms.licences)}
         manifest["files"][f"{part}.safetensors"] |= facts

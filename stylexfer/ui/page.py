@@ -88,7 +88,8 @@ def page_theme() -> gr.themes.Base:
 def _about(engine: Engine) -> str:
     name = engine.info.get("name")
     words = texts.DEFAULT_PACK if name == "default" else texts.OTHER_PACK
-    return words.format(pack=name, size=engine.size, method=texts.METHODS[engine.method])
+    version, method = engine.info.get("version"), texts.METHODS[engine.method]
+    return words.format(pack=name, version=version, size=engine.size, method=method)
 
 
 def build_page(engine: Engine) -> gr.Blocks:

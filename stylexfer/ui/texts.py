@@ -50,7 +50,7 @@ FORMAT = "Pictures as"
 FORMAT_INFO = "a whole portrait is JPEG instead of PNG"
 
 DEFAULT_PACK = (
-    "This is version 0: {size} × {size} pixels and soft. It was trained on rendered heads, "
+    "This is version {version}: {size} × {size} pixels and soft. It was trained on rendered heads, "
     "so no real person's face is in it."
 )
 OTHER_PACK = "The pack in use is `{pack}`, {size} × {size} pixels. {method}"

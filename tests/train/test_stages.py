@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from stylexfer.baseline import load_model
 from stylexfer.packs import load_component, load_pack
+from stylexfer.packs.pack import read_manifest
 from stylexfer.transfer import FaceTransfer
 from train import checkpoint, curves, export
 from train.coded import known_w, load_coded
@@ -64,8 +66,19 @@ def test_a_resumed_run_ends_with_the_same_parameters(trained, stage, tmp_path):
 
 
 def test_the_export_is_a_pack_that_animates(trained, tmp_path):
+    short = ["phases=" + json.dumps([{"iterations": 2, "steps": 3, "pictures": 0}])]
+    short += ["encoder.heads=e4e", "save_every=3"]
+    options = [part for setting in short for part in ("--set", setting)]
+    run("inversion", trained, *options, out=trained / "inversion_e4e")
     export.main(["--runs", str(trained), "--out", str(tmp_path / "pack"), "--name", "test"])
     pack = load_pack(tmp_path / "pack")
+    manifest = read_manifest(tmp_path / "pack")
+    assert manifest["training"]["inversion"]["done"] == 80
+    assert manifest["training"]["inversion_e4e"]["done"] == 3
+    assert manifest["files"]["restyle_e4e.safetensors"]["licence"]
+    for method in ("psp", "e4e"):
+        baseline = load_model(tmp_path / "pack", method, device="cpu")
+        assert baseline.pack.identity_encoder.config.heads == method
     model = FaceTransfer(pack, device="cpu")
     person = model.random_identity(3)
     assert person.inversion.shape == (32, 32, 3)

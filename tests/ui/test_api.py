@@ -21,6 +21,8 @@ from PIL import Image
 from stylexfer.marks import Source
 from stylexfer.marks.xmp import read_source_type
 from stylexfer.media import open_picture, probe
+from stylexfer.packs import resolve_pack
+from stylexfer.packs.pack import read_manifest
 from tests.agents import with_tools
 from tests.web.serve import ROOT, App, clean_app
 
@@ -252,7 +254,8 @@ def test_agents_list_and_call_tools(app):
     assert all(part.get("description") for part in schema["properties"].values())
     assert not picture.isError
     image, address = picture.content
-    assert Image.open(io.BytesIO(base64.b64decode(image.data))).size == (128, 128)
+    size = read_manifest(resolve_pack("default"))["architecture"]["generator"]["size"]
+    assert Image.open(io.BytesIO(base64.b64decode(image.data))).size == (size, size)
     assert address.text.startswith("Image URL: http")
     address = zipped.content[0].text
     with urllib.request.urlopen(address) as answer:
