@@ -20,4 +20,4 @@ python -m stylexfer.metrics.perceptual
 ruff check .
 ruff format --check .
 # A worker for each core, each with one thread; a file's tests stay together, for its fixtures.
-OMP_NUM_THREADS=1 python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+OMP_NUM_THREADS=1 python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

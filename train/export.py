@@ -165,9 +165,9 @@ def save(found: Exported, out: Path, name: str, version: str, description: str) 
     (out / "LICENSE.txt").write_text(notice(found.terms.values()))
     save_pack(pack, out)
     manifest = read_json(out)
-    for name in BESIDE:
-        if name in found.networks:
-            _add(manifest, out, name, found.networks[name])
+    for part in BESIDE:
+        if part in found.networks:
+            _add(manifest, out, part, found.networks[part])
     for part, terms in found.terms.items():
         facts = {"origin": terms.origin, "licence": "; ".join(terms.licences)}
         manifest["files"][f"{part}.safetensors"] |= facts

@@ -29,13 +29,17 @@ from train.losses import focus_map, gradient_l1, pyramid_l1, weighted
 from train.method import pooled
 from train.optim import average_of, learning_rate, make_optimizer, set_learning_rate, update_ema
 from train.origins import architecture
+from train.perception import perception
 
 DEFAULTS = {
     "data": NEEDED,  # folder of rendered heads, or a list of them
     "generator": NEEDED,  # numbers of GeneratorConfig; of z_dim 57 are the motion's
     "encoder": NEEDED,  # of appearance: numbers of MotionConfig but n_styles and style_dim
     "phases": NEEDED,  # [{"resolution", "steps", "batch"}, ..]
-    "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.5, "adversarial": 0.0},
+    "recognition": None,  # checkpoint or pack with the network of weights.id
+    "reader": None,  # checkpoint of a transfer stage, whose E_m and read-out weights.motion takes
+    "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.5, "adversarial": 0.0}
+    | {"id": 0.0, "motion": 0.0},
     "encoder_lr_scale": 0.05,
     "validation_frames": 64,
     "adversarial": {
@@ -152,6 +156,7 @@ def main(argv: list[str] | None = None) -> None:
         adversary.pace.to(device)
         parts |= {"critic": critic, "critic_optimizer": stepper, "pace": adversary.pace}
     lpips = load_lpips().to(device) if weights["lpips"] else None
+    seen_as = perception(config).to(device)
     run.facts["architecture"] = architecture(generator=model.generator)
     run.resume(**parts)
     net, optimizer = run.prepare(model, parts["optimizer"])
@@ -190,6 +195,8 @@ def main(argv: list[str] | None = None) -> None:
             if lpips is not None and resolution >= 64:
                 with run.accelerator.autocast():
                     terms["lpips"] = lpips(frames, picture).mean()
+            with run.accelerator.autocast():
+                terms |= seen_as(frames, picture)
             loss, told = weighted(terms, weights), {}
             if mixed is not None:
                 fooled = adversary.fool(drawn, drawn_codes, step)

@@ -15,9 +15,10 @@ from stylexfer.packs.pack import read_manifest
 from stylexfer.transfer import FaceTransfer
 from train import checkpoint, curves, export
 from train.coded import known_w, load_coded
-from train.config import read_config
+from train.config import ConfigError, read_config
 from train.heads.dataset import HeadsDataset
 from train.origins import find
+from train.perception import perception
 
 CONFIGS = Path(export.__file__).parent / "configs"
 TERMS = {"generator": "l1", "recognition": "margin", "inversion": "code1", "transfer": "code"}
@@ -111,6 +112,39 @@ def test_transfer_starts_on_known_codes_and_goes_on_with_the_encoder(trained, tm
     run("transfer", trained, "--set", "steps=10", out=out)
     assert (out / "codes" / "codes.json").exists()
     assert checkpoint.load(out / "checkpoint.pt")["step"] == 10
+
+
+def test_what_networks_see_draws_pictures_to_the_true_ones(trained, corpus, tmp_path):
+    """Nothing is missing of the frames themselves; others come nearer as the gradient says; small
+    ones are not looked at; the generator stage learns by it."""
+    paths = {"recognition": "recognition", "reader": "transfer"}
+    given = {key: str(trained / stage / "checkpoint.pt") for key, stage in paths.items()}
+    seen_as = perception(given | {"weights": {"id": 1.0, "motion": 1.0}})
+    frames = HeadsDataset(corpus, 32).pictures(np.arange(0, 24, 3))
+    truth, drawn = frames.chunk(2)
+    assert all(v.item() < 1e-5 for v in seen_as(truth, truth).values())
+    assert not seen_as(truth[..., ::4, ::4], truth)
+    for term in ("id", "motion"):
+        moved = drawn.clone().requires_grad_(True)
+        before = seen_as(moved, truth)[term]
+        before.backward()
+        step = 0.05 * moved.grad / moved.grad.abs().max()
+        assert seen_as((moved - step).detach(), truth)[term] < before
+    settings = ["phases=" + json.dumps([{"resolution": 32, "steps": 2, "batch": 8}])]
+    settings += [f"{key}={path}" for key, path in given.items()]
+    settings += ["weights.id=0.5", "weights.motion=0.5"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    run("generator", trained, *options, out=tmp_path / "generator")
+    assert {"id", "motion"} <= set(metrics(tmp_path / "generator")[0])
+
+
+def test_a_generator_whose_reader_reads_nothing_is_refused(trained):
+    for setting, said in (
+        (f"reader={trained / 'recognition' / 'checkpoint.pt'}", "holds no motion_encoder"),
+        ("reader=null", "give reader"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            run("generator", trained, "--set", "weights.motion=1", "--set", setting)
 
 
 @pytest.mark.parametrize("key", ["learning_rat", "weights.l3", "weights.l1.more"])

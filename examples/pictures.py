@@ -1,12 +1,16 @@
-"""The Space's thumbnail, of the default pack and the free examples: python -m examples.thumbnail"""
+"""The Space's thumbnail and the README's strip, of the default pack and the free examples:
 
+python -m examples.pictures
+"""
+
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from stylexfer.layouts import SIDE_BY_SIDE, mark_of
-from stylexfer.media import open_picture, save_picture
+from stylexfer.media import open_picture, probe, read_frames, save_picture
 from stylexfer.transfer import FaceTransfer
 
 HERE = Path(__file__).resolve().parent
@@ -18,10 +22,39 @@ PORTRAITS = (
     "paintings/morisot_self_portrait_1885.jpg",
     "photos/grace_hopper.jpg",
 )
+CLIP, EVERY, CELL = "clips/clip_b.mp4", 50, 160  # of the strip: frames, px
+STRIP = (
+    "paintings/mona_lisa_joconde.jpg",
+    "photos/grace_hopper.jpg",
+    "paintings/freecol_simonBolivar.png",
+)
 
 
-def main() -> None:
-    model = FaceTransfer.from_pretrained("default")
+def strip(model: FaceTransfer) -> None:
+    """A driver in five frames above; a row for each person: crop, inversion, results."""
+    path = HERE / CLIP
+    frames = list(islice(read_frames(path, probe(path)), 0, 5 * EVERY, EVERY))
+    people = [model.identify(open_picture(HERE / name)) for name in STRIP]
+    people.append(model.random_identity(7))
+    rows = [list(model.animate(person, frames, steadiness=0)) for person in people]
+    sheet = Image.new("RGB", (7 * CELL, (1 + len(rows)) * CELL), PAPER)
+
+    def put(picture: np.ndarray, column: int, row: int) -> None:
+        picture = Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (column * CELL, row * CELL))
+
+    for column, result in enumerate(rows[0], start=2):
+        put(result.driving, column, 0)
+    for row, (person, results) in enumerate(zip(people, rows, strict=True), start=1):
+        for column, picture in enumerate(
+            [person.crop, person.inversion, *(r.image for r in results)]
+        ):
+            put(picture, column, row)
+    save_picture(HERE / "strip.png", np.asarray(sheet), mark_of(SIDE_BY_SIDE, False, "default"))
+
+
+def thumbnail(model: FaceTransfer) -> None:
+    """Three portraits and a random person above, the same with the driver's face below."""
     driver = open_picture(HERE / DRIVER)
     people = [model.identify(open_picture(HERE / name)) for name in PORTRAITS]
     people.append(model.random_identity(7))
@@ -52,4 +85,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    network = FaceTransfer.from_pretrained("default")
+    thumbnail(network)
+    strip(network)
