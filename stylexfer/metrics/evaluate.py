@@ -84,7 +84,7 @@ def _facts(plan: Plan, results: Results, clusters: list[int]) -> dict:
         "pairs": [[p.clip, p.identity, p.identity_frame, p.frames] for p in plan.pairs],
         "models": models,
     }
-    packs = {x["pack"]: x["pack_sha256"][:12] for x in models}
+    packs = dict.fromkeys(f"{x['pack']} {x['version']} {x['pack_sha256'][:12]}" for x in models)
     return {
         "date": datetime.date.today().isoformat(),
         "hardware": hardware(plan.device),
@@ -95,7 +95,7 @@ def _facts(plan: Plan, results: Results, clusters: list[int]) -> dict:
         "recognition_trained_with": results.by["recognition"] or "not in the packs",
         "recognition_never_trained_with": results.by["unseen"],
         "lpips": results.by["lpips"] or "not at hand: python -m stylexfer.metrics.perceptual",
-        "packs": ", ".join(f"{name} {digest}" for name, digest in packs.items()),
+        "packs": ", ".join(packs),
         "settings": hashlib.sha256(key_of(settings).encode()).hexdigest()[:12],
     }
 

@@ -58,7 +58,7 @@ def done(folder, tmp_path_factory) -> Path:
 
 def run(folder: Path, out: Path, *more: str) -> int:
     still = "default,name=still,pose=0,expression=0"
-    models = ("--model", "default,method=transfer", "--model", still)
+    models = ("--model", "default,name=moving,method=transfer", "--model", still)
     return main(["evaluate", "--pairs", str(folder), "--out", str(out), *models, *more])
 
 
@@ -94,7 +94,7 @@ def test_missing_faces_are_counted(done):
 
 
 def test_every_pair_has_a_table_of_its_frames(done):
-    for model in ("default-0", "still"):
+    for model in ("moving", "still"):
         path = done / "frames" / model / "001_b.csv"
         rows = list(csv.DictReader(path.read_text().splitlines()))
         assert len(rows) == FRAMES
@@ -103,7 +103,7 @@ def test_every_pair_has_a_table_of_its_frames(done):
 
 
 def test_the_pictures_are_marked(done):
-    names = ["sheet_default-0.png", "sheet_still.png", "grid_still.png", "comparison.png"]
+    names = ["sheet_moving.png", "sheet_still.png", "grid_still.png", "comparison.png"]
     for name in (*names, "signals/000_a.png"):
         assert read_source_type(done / name) == Source.GENERATED, name
 

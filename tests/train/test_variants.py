@@ -263,7 +263,7 @@ def test_networks_are_found_where_they_are(released, tmp_path):
     assert {k: v.shape for k, v in found.state_dict().items()} == {
         k: v.shape for k, v in expected.items()
     }
-    assert find("default", "generator").config.size == 128
+    assert find("default", "generator").config.size == 256
     for path, name, says in (
         (released / "arcface.pt", "mapper", "holds no mapper, only recognition"),
         (tmp_path / "gone.pt", "mapper", "gone.pt is missing"),
