@@ -27,6 +27,7 @@ from stylexfer.packs.weights import write_state
 from train import checkpoint
 from train.card import write_card
 from train.config import PUBLISHED, ConfigError, add_push_options, check_push_options
+from train.continuation import FILE, save_continuation
 from train.data.dataset import open_corpus
 from train.heads.dataset import HeadsDataset
 from train.loop import command
@@ -187,18 +188,6 @@ def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
 
 
-def save_continuation(runs: Path, path: Path) -> None:
-    """What a pack lacks for training to go on from it: the corpus's appearances and their encoder,
-    the first mapping layer before the Gaussian was folded in, and the read-out of the motion
-    labels."""
-    generator = checkpoint.load(runs / "generator" / "checkpoint.pt")["ema"]
-    transfer = checkpoint.load(runs / "transfer" / "checkpoint.pt")["ema"]
-    kept = ("appearances", "encoder.", "generator.style.1.")
-    state = {k: v for k, v in generator.items() if k.startswith(kept)}
-    state |= {k: v for k, v in transfer.items() if k.startswith("readout.")}
-    write_state(path, _halved(state))
-
-
 def publish(folder: Path, repo: str, private: bool) -> None:
     """Push the pack and say how it is pinned. HubRefused, with the command for later."""
     try:
@@ -226,7 +215,7 @@ def main(argv: list[str] | None = None) -> None:
     name = args.name or (args.push_to_hub or args.out.resolve().name).split("/")[-1]
     save(found, args.out, name, args.version, args.description)
     if args.runs and (args.runs / "generator" / "checkpoint.pt").is_file():
-        save_continuation(args.runs, args.out / "training.safetensors")
+        save_continuation(args.runs, args.out / FILE)
     size = sum(f.stat().st_size for f in args.out.glob("*.safetensors"))
     print(f"{args.out}: {size / 1e6:.1f} MB")
     if args.push_to_hub:

@@ -21,6 +21,7 @@ from train import checkpoint
 from train.adversary import Adversary
 from train.coded import AppearanceGenerator, appearance_generator, draw_mixed, fold_gaussian
 from train.config import NEEDED
+from train.continuation import go_on_from
 from train.discriminator import Discriminator
 from train.heads.dataset import HeadsDataset
 from train.log import save_sheet
@@ -36,8 +37,9 @@ DEFAULTS = {
     "generator": NEEDED,  # numbers of GeneratorConfig; of z_dim 57 are the motion's
     "encoder": NEEDED,  # of appearance: numbers of MotionConfig but n_styles and style_dim
     "phases": NEEDED,  # [{"resolution", "steps", "batch"}, ..]
+    "start": None,  # pack with training.safetensors to go on from, of these sizes
     "recognition": None,  # checkpoint or pack with the network of weights.id
-    "reader": None,  # checkpoint of a transfer stage, whose E_m and read-out weights.motion takes
+    "reader": None,  # transfer checkpoint or such a pack, whose E_m and read-out weights.motion takes
     "weights": {"l1": 1.0, "gradient": 0.5, "lpips": 0.5, "adversarial": 0.0}
     | {"id": 0.0, "motion": 0.0},
     "encoder_lr_scale": 0.05,
@@ -136,7 +138,10 @@ def main(argv: list[str] | None = None) -> None:
     motion, clips = reference.motion, len(reference.frames_of_clip)
     unseen = unseen_people(config, phases[-1]["resolution"]) if run.main else None
 
-    model = appearance_generator(config, reference).to(device)
+    model = appearance_generator(config, reference)
+    if config["start"]:
+        go_on_from(model, config["start"])
+    model.to(device)
     model.encoder.to(memory_format=torch.channels_last)
     for side in {seen_side(model.encoder, p["resolution"]) for p in phases} - data.keys():
         data[side] = HeadsDataset(config["data"], side)

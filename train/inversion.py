@@ -46,7 +46,8 @@ DEFAULTS = {
     "data": NEEDED,
     "generator": NEEDED,  # checkpoint of stage 1, pack or released file
     "size": NEEDED,  # px, side of the frames
-    "encoder": NEEDED,  # numbers of ReStyleConfig but n_styles and style_dim
+    "start": None,  # E_i to go on from: checkpoint of this stage, pack or released file
+    "encoder": None,  # numbers of ReStyleConfig but n_styles and style_dim, unless `start` has them
     "trunk": None,  # recognition network that the encoder starts from
     "recognition": None,  # of the ID loss
     "phases": NEEDED,  # [{"iterations", "steps", "pictures" decoded with gradients}, ..]
@@ -75,11 +76,9 @@ MIXED = ("clips", "blend", "mixed_motion")  # what tells who is drawn: see `mixe
 class Inversion(nn.Module):
     """What is trained: E_i."""
 
-    def __init__(self, config: ReStyleConfig):
+    def __init__(self, encoder: ReStyleEncoder):
         super().__init__()
-        self.identity_encoder = ReStyleEncoder(config)
-        for head in self.identity_encoder.styles:  # the first guesses stay near the average
-            nn.init.normal_(head.linear.weight, std=0.3)
+        self.identity_encoder = encoder
 
     def forward(self, images: Tensor, drawn: Tensor, active: int) -> Tensor:
         """Change of the code `[B, n, d]`; rows from `active` on are as the first."""
@@ -166,16 +165,28 @@ def picture_terms(
     return terms
 
 
-def fresh_encoder(config: dict, generator: Generator, mean: Tensor) -> Inversion:
-    """E_i as the configuration starts it, from the code of `mean` `[style_dim]`."""
+def fresh_encoder(config: dict, generator: Generator, mean: Tensor) -> ReStyleEncoder:
+    """E_i untrained, from the code of `mean` `[style_dim]`. ConfigError."""
+    if config["encoder"] is None:
+        raise ConfigError("encoder: give the numbers of E_i, or start from a trained one.")
     numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
     rows = (generator.n_styles, generator.config.style_dim)
-    model = Inversion(ReStyleConfig(*rows, **numbers))
-    encoder = model.identity_encoder
+    encoder = ReStyleEncoder(ReStyleConfig(*rows, **numbers))
+    for head in encoder.styles:  # the first guesses stay near the average
+        nn.init.normal_(head.linear.weight, std=0.3)
     encoder.latent_avg.copy_(mean.expand_as(encoder.latent_avg))
     if config["trunk"]:
         start_trunk(encoder, find(config["trunk"], "recognition"))
-    return model
+    return encoder
+
+
+def trained_encoder(path: str, generator: Generator) -> ReStyleEncoder:
+    """E_i of what is at `path`, to be trained on. ConfigError if it is for another generator."""
+    encoder = find(path, "identity_encoder")
+    rows = (encoder.config.n_styles, encoder.config.style_dim)
+    if rows != (generator.n_styles, generator.config.style_dim):
+        raise ConfigError(f"start: {path} is for another size of generator.")
+    return encoder.train().requires_grad_(True)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -193,9 +204,13 @@ def main(argv: list[str] | None = None) -> None:
     for count in (config["batch"], drawn):
         run.check_batch(count)
     mean, spread = spread_of(generator, known)
-    model = fresh_encoder(config, generator, mean)
+    if config["start"]:
+        encoder = trained_encoder(config["start"], generator)
+    else:
+        encoder = fresh_encoder(config, generator, mean)
+    model = Inversion(encoder)
     model.to(device, memory_format=torch.channels_last)
-    encoder, ema = model.identity_encoder, average_of(model)
+    ema = average_of(model)
     optimizer = make_optimizer([{"params": model.parameters()}], config)
     parts = {"model": model, "ema": ema, "optimizer": optimizer}
     judge = judge_stepper = None

@@ -15,6 +15,7 @@ from stylexfer.networks import (
 )
 from train.coded import MOTION
 from train.config import ConfigError
+from train.continuation import readout_of
 from train.layers import start_trunk
 from train.loop import Run
 from train.origins import find
@@ -110,6 +111,8 @@ def make_transfer(config: Mapping, generator: Generator) -> Transfer:
     # a copy, for the codes go on being those of the generator as it was
     trained = find(config["generator"], "generator") if config["train_generator"] else None
     model = Transfer(encoder, mapper, bool(config["weights"]["motion"]), trained)
+    if model.readout is not None and config["start"] and (read := readout_of(config["start"])):
+        model.readout.load_state_dict(read)
     model.train().requires_grad_(True)
     if trained is not None:
         trained.style.requires_grad_(False)  # no loss reaches it: processes would wait for it

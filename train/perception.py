@@ -13,8 +13,9 @@ from stylexfer.networks import MotionEncoder, Recognition
 from train import losses
 from train.coded import MOTION
 from train.config import ConfigError
+from train.continuation import readout_of
 from train.method import pooled
-from train.origins import below, find, stage_state
+from train.origins import find
 
 
 class MotionReader(nn.Module):
@@ -31,13 +32,13 @@ class MotionReader(nn.Module):
 
 
 def motion_reader(path: str) -> MotionReader:
-    """Of the checkpoint of a transfer stage. ConfigError if that has no read-out."""
-    encoder, state = find(path, "motion_encoder"), stage_state(path)
-    weights = below(state["ema"], "readout") if state else {}
+    """Of a transfer stage's checkpoint, or of a pack that training can go on from. ConfigError if
+    it has no read-out."""
+    encoder, weights = find(path, "motion_encoder"), readout_of(path)
     if not weights:
         raise ConfigError(
             f"reader: {path} reads no motion labels: give the checkpoint of a transfer stage with "
-            "weights.motion."
+            "weights.motion, or a pack with training.safetensors."
         )
     readout = nn.Linear(weights["weight"].shape[1], MOTION)
     readout.load_state_dict(weights)

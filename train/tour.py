@@ -96,7 +96,7 @@ def untrained(configs: Mapping[str, Mapping], trained: Pack) -> tuple[Pack, Pack
     torch.manual_seed(configs["transfer"]["seed"])
     data = open_corpus(configs["generator"]["data"], configs["transfer"]["size"])
     generator = fold_gaussian(appearance_generator(configs["generator"], data), data)
-    encoder = fresh_encoder(configs["inversion"], generator, generator.latent_avg).identity_encoder
+    encoder = fresh_encoder(configs["inversion"], generator, generator.latent_avg)
     fresh = make_transfer(configs["transfer"], generator)
     for network in (generator, encoder, fresh):
         network.eval().requires_grad_(False)

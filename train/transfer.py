@@ -43,7 +43,7 @@ DEFAULTS = {
     "codes": None,  # folder of `python -m train.data codes`; null: made here
     "target_augment": 0.0,  # of the frames that codes made here are of
     "size": NEEDED,  # px, side of the frames and of compared pictures
-    "start": None,  # E_m and M to begin with: checkpoint of this stage, pack or best_model.pt
+    "start": None,  # E_m, M (read-out) to go on from: checkpoint of this stage, pack, best_model.pt
     "encoder": None,  # numbers of MotionConfig but n_styles and style_dim, unless `start` has them
     "trunk": None,  # recognition network that E_m starts from
     "mapper_start": "identity",  # or constant, as the released code
