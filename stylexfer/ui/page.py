@@ -46,6 +46,7 @@ CSS = (
 .people .caption-label { padding: 1px 5px; font-size: 11px; }
 .unseen, .form:has(> .unseen) { display: none !important; }
 .account { min-height: 1.6em; }
+.label-wrap { text-align: start !important; }
 .dark .tab-container .selected { color: var(--primary-400); }
 #measures table { width: 100%; border-collapse: collapse; font-size: var(--text-sm); }
 #measures th, #measures td { padding: 4px 6px; text-align: end; border: none; }

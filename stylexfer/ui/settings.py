@@ -50,10 +50,9 @@ BAR_CSS = """
   #bar { height: 32px; margin-bottom: -40px; z-index: 1; overflow: visible; }
 }
 @media (max-width: 480px) {
-  #bar .bar { gap: 4px; }
-  #bar .bar > * { flex: 1 1 0; min-width: 0; }
-  #bar .bar > p { flex-basis: 100%; }
-  #bar select, #bar button { width: 100%; padding: 0 2px; }
+  #bar .bar { display: grid; grid-template-columns: 1fr 1fr; }
+  #bar .bar > p { grid-column: 1 / -1; }
+  #bar select, #bar button { width: 100%; }
 }
 .translated p { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
 html:lang(en) .translated { display: none; }
