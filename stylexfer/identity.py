@@ -31,7 +31,7 @@ class Identity:
     the own motion E_m(t) (a baseline: the code of the mirrored face). `crop` is the aligned face,
     `inversion` its reconstruction G(code), both uint8 `[S, S, 3]`. `quad` `[4, 2]` places the crop
     in the picture (None for a random identity). `tuning`: what `FaceTransfer.tune` learned of the
-    person; `inversion` is then drawn with it.
+    person; `code` and `inversion` are then of it, too.
     """
 
     code: Tensor
