@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from stylexfer.marks import Source
 from stylexfer.marks.xmp import read_source_type
 from stylexfer.media import open_picture, probe
+from stylexfer.tuning import SECONDS
 from tests.web.conftest import (
     DRIVER,
     LONG_CLIP,
@@ -54,7 +55,9 @@ def test_a_portrait_is_learned_and_drawn_better_by_itself(page):
     upload(page, "Driver", DRIVER)
     page.get_by_label("Faithful identity").locator("visible=true").check()
     press(page, "Transfer")
-    changed(page, "#picture-result img", address(page, "#picture-result img"))
+    before = address(page, "#picture-result img")
+    learned = expect(page.locator("#picture-result img"))
+    learned.not_to_have_attribute("src", before, timeout=1000 * (SECONDS + 30))
 
 
 def test_example_is_one_click(page):
