@@ -20,9 +20,7 @@ from torch import Tensor, nn
 from stylexfer.metrics.perceptual import load_lpips
 from stylexfer.networks import (
     Generator,
-    IRSEConfig,
     Recognition,
-    ReStyleConfig,
     ReStyleEncoder,
     fed_back,
     first_feedback,
@@ -34,8 +32,9 @@ from train.coded import CodedGenerator, draw_mixed, known_w, load_coded
 from train.config import NEEDED, ConfigError
 from train.data.dataset import open_corpus
 from train.discriminator import CodeDiscriminator
+from train.encoder import fresh_encoder, trained_encoder
 from train.generator import phase_at
-from train.layers import recompute_activations, start_trunk
+from train.layers import recompute_activations
 from train.log import save_sheet
 from train.loop import Run, begin, command, torch_rng
 from train.method import identity_network, pooled
@@ -47,7 +46,7 @@ DEFAULTS = {
     "generator": NEEDED,  # checkpoint of stage 1, pack or released file
     "size": NEEDED,  # px, side of the frames
     "start": None,  # E_i to go on from: checkpoint of this stage, pack or released file
-    "encoder": None,  # numbers of ReStyleConfig but n_styles and style_dim, unless `start` has them
+    "encoder": None,  # numbers of ReStyleConfig but n_styles and style_dim; of `start`: heads alone
     "trunk": None,  # recognition network that the encoder starts from
     "recognition": None,  # of the ID loss
     "phases": NEEDED,  # [{"iterations", "steps", "pictures" decoded with gradients}, ..]
@@ -165,30 +164,6 @@ def picture_terms(
     return terms
 
 
-def fresh_encoder(config: dict, generator: Generator, mean: Tensor) -> ReStyleEncoder:
-    """E_i untrained, from the code of `mean` `[style_dim]`. ConfigError."""
-    if config["encoder"] is None:
-        raise ConfigError("encoder: give the numbers of E_i, or start from a trained one.")
-    numbers = {**config["encoder"], "trunk": IRSEConfig(**config["encoder"]["trunk"])}
-    rows = (generator.n_styles, generator.config.style_dim)
-    encoder = ReStyleEncoder(ReStyleConfig(*rows, **numbers))
-    for head in encoder.styles:  # the first guesses stay near the average
-        nn.init.normal_(head.linear.weight, std=0.3)
-    encoder.latent_avg.copy_(mean.expand_as(encoder.latent_avg))
-    if config["trunk"]:
-        start_trunk(encoder, find(config["trunk"], "recognition"))
-    return encoder
-
-
-def trained_encoder(path: str, generator: Generator) -> ReStyleEncoder:
-    """E_i of what is at `path`, to be trained on. ConfigError if it is for another generator."""
-    encoder = find(path, "identity_encoder")
-    rows = (encoder.config.n_styles, encoder.config.style_dim)
-    if rows != (generator.n_styles, generator.config.style_dim):
-        raise ConfigError(f"start: {path} is for another size of generator.")
-    return encoder.train().requires_grad_(True)
-
-
 def main(argv: list[str] | None = None) -> None:
     run = begin("inversion", DEFAULTS, argv)
     config, device, weights = run.config, run.device, run.config["weights"]
@@ -205,7 +180,7 @@ def main(argv: list[str] | None = None) -> None:
         run.check_batch(count)
     mean, spread = spread_of(generator, known)
     if config["start"]:
-        encoder = trained_encoder(config["start"], generator)
+        encoder = trained_encoder(config, generator)
     else:
         encoder = fresh_encoder(config, generator, mean)
     model = Inversion(encoder)

@@ -48,7 +48,7 @@ def evaluate(args: argparse.Namespace) -> int:
     plan = Plan(
         folder,
         pairs.open_pairs(folder, args.targets, args.seed),
-        parse_all(args.model or [default_pack()]),
+        parse_all(args.model or [default_pack()], args.outputs),
         usable_device(args.device),
         None if args.measure_with is None else locate_pack(args.measure_with, None),
     )
@@ -84,7 +84,9 @@ def _facts(plan: Plan, results: Results, clusters: list[int]) -> dict:
         "pairs": [[p.clip, p.identity, p.identity_frame, p.frames] for p in plan.pairs],
         "models": models,
     }
-    packs = dict.fromkeys(f"{x['pack']} {x['version']} {x['pack_sha256'][:12]}" for x in models)
+    packs = dict.fromkeys(
+        f"{x['pack']} {x['version']} {x['pack_sha256'][:12]}" for x in models if "pack" in x
+    )
     return {
         "date": datetime.date.today().isoformat(),
         "hardware": hardware(plan.device),
@@ -156,6 +158,14 @@ def add_evaluate_command(commands) -> None:
         metavar="PACK[,key=value...]",
         help="a row of the table; may be repeated. A pack alone: all methods that it has. Keys: "
         "method (transfer, psp, e4e), pose, expression, steadiness, relative, best_start, faithful, name",
+    )
+    command.add_argument(
+        "--outputs",
+        action="append",
+        default=[],
+        metavar="FOLDER[,name=TEXT]",
+        help="a row of clips that another method made of these pairs, NNN_CLIP.mp4 each (000_a.mp4: "
+        "pair 0, driven by a.mp4), a frame for each that drives; may be repeated",
     )
     command.add_argument(
         "--measure-with",

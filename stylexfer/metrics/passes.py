@@ -1,4 +1,5 @@
-"""One pass over a clip: of the driver alone, onto another identity, or onto its own first frame."""
+"""One pass over a clip: of the driver alone, onto another identity, onto its own first frame, or
+drawn elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ import numpy as np
 import torch
 
 from stylexfer.driving import followed_views
+from stylexfer.faces.align import align
+from stylexfer.faces.detect import find_face
 from stylexfer.metrics.fidelity import landmark_error, psnr
-from stylexfer.metrics.pairs import Clip
+from stylexfer.metrics.pairs import BadPairs, Clip
 from stylexfer.metrics.reading import COLUMNS, SIDE, SPARSE, Reader, Reading, join, square
 from stylexfer.metrics.store import to_jpeg
 from stylexfer.tensors import to_tensor
@@ -83,6 +86,34 @@ def onto(
     if timed:
         facts["fps"] = speed(model, identity, clip, options)
     return facts, arrays
+
+
+def recorded(
+    picture: np.ndarray, driver: Clip, output: Clip, reader: Reader, bar
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Cross-reenactment by another method: a clip `output` of `picture`, driven by `driver`, a
+    frame for each of its frames, aligned as the drivers are. There is no inversion to compare with.
+
+    NoFaceFound in the picture; BadPairs if the clips differ in length.
+    """
+    crop = align(picture, find_face(picture, 0).landmarks, SIDE, 4 * SIDE)
+    places = sample_places(driver.count)
+    readings, samples = [], {}
+    black = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for k, found in enumerate(aligned(output)):
+        shown = black if found is None else found
+        readings.append(reader.read([shown], k, SPARSE))
+        if k in places:
+            samples[f"sample_{len(samples)}"] = to_jpeg(shown)
+        bar.update()
+    if len(readings) != (driving := sum(1 for _ in driver.frames())):
+        raise BadPairs(
+            f"{output.path} has {len(readings)} frames, but {driving} drive: give one for each."
+        )
+    arrays = _columns(join(readings)) | samples | {"crop": to_jpeg(crop)}
+    for name, values in _columns(reader.read([crop])).items():
+        arrays[f"who_{name}"] = np.concatenate([values, np.full_like(values, np.nan)])
+    return {}, arrays
 
 
 def speed(model: FaceTransfer, identity: Identity, clip: Clip, options: dict) -> float:

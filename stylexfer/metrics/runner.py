@@ -12,12 +12,13 @@ import torch
 from tqdm import tqdm
 
 from stylexfer.errors import NoFaceFound, StylexferError, UnreadableMedia
+from stylexfer.media import probe
 from stylexfer.metrics import passes, store
 from stylexfer.metrics.identity import DLIB
-from stylexfer.metrics.pairs import Pair, identity_picture, open_clip
+from stylexfer.metrics.pairs import NO_LIMITS, Clip, Pair, identity_picture, open_clip
 from stylexfer.metrics.perceptual import load_lpips, trunk_path
 from stylexfer.metrics.reading import Reader
-from stylexfer.metrics.variants import Variant, holder
+from stylexfer.metrics.variants import Recorded, Variant, holder
 from stylexfer.packs.pack import load_component, read_json, sha256
 from stylexfer.transfer import FaceTransfer
 
@@ -37,7 +38,7 @@ class Plan:
 
     folder: Path
     pairs: list[Pair]
-    variants: list[Variant]
+    variants: list[Variant | Recorded]
     device: torch.device
     measuring: Path | None = None  # pack of head_pose and recognition; None: of the models
 
@@ -46,7 +47,7 @@ class Plan:
 class Row:
     """Of one model: a pass for each pair; `itself` is one and the same for pairs of one clip."""
 
-    variant: Variant
+    variant: Variant | Recorded
     cross: list[Made]
     itself: list[Made]
     grid: Made
@@ -88,9 +89,12 @@ class Runner:
         first: dict[tuple[str, str], int] = {}
         # pairs that share a driver share what is measured of it alone
         self._first = [first.setdefault((p.clip, p.frames), k) for k, p in enumerate(plan.pairs)]
+        for row in plan.variants:
+            if isinstance(row, Recorded):
+                row.check([self.label(k) for k in range(len(plan.pairs))])
 
     def _open_reader(self) -> None:
-        packs = [variant.folder for variant in self.plan.variants]
+        packs = [row.folder for row in self.plan.variants if isinstance(row, Variant)]
         packs = packs if self.plan.measuring is None else [self.plan.measuring]
         networks, self.by = {}, {"pose": "landmarks", "recognition": None, "unseen": DLIB}
         for key, name in (("pose", "head_pose"), ("recognition", "recognition")):
@@ -110,7 +114,8 @@ class Runner:
         """Everything, with a bar of the frames. Ctrl-C leaves whole files of what is done."""
         total = sum(self.clips[k].count for k in set(self._first))
         cross = sum(clip.count for clip in self.clips)
-        total += len(self.plan.variants) * (total + cross + self._grid_size**2)
+        models = sum(isinstance(row, Variant) for row in self.plan.variants)
+        total += models * (total + self._grid_size**2) + len(self.plan.variants) * cross
         with tqdm(total=total, unit="frame", desc="evaluate", disable=None) as self._bar:
             drivers = self._shared(self._driver)
             if not any(np.isfinite(arrays["pose"]).any() for _, arrays in drivers):
@@ -118,7 +123,10 @@ class Runner:
                     "No face was found in any driving clip: use clips in which one face is seen "
                     "from the front, well lit and at least 80 pixels wide."
                 )
-            rows = [self._row(variant, drivers) for variant in self.plan.variants]
+            rows = [
+                self._row(row, drivers) if isinstance(row, Variant) else self._recorded(row)
+                for row in self.plan.variants
+            ]
         return Results(drivers, rows, self.by)
 
     def _shared(self, make: Callable[[int], Made]) -> list[Made]:
@@ -137,6 +145,23 @@ class Runner:
         cross = [self._cross(k, variant, model) for k in range(len(self.plan.pairs))]
         itself = self._shared(lambda k: self._itself(k, variant, model, drivers[k]))
         return Row(variant, cross, itself, self._grid(variant, model, cross))
+
+    def _recorded(self, row: Recorded) -> Row:
+        """Pairs alone: nobody drives himself there, and no person meets another driver."""
+        none: Made = ({}, {})
+        cross = []
+        for k, pair in enumerate(self.plan.pairs):
+            path = row.clips[self.label(k)]
+
+            def make(k=k, pair=pair, path=path) -> Made:
+                output = Clip(path, probe(path, **NO_LIMITS), slice(None))
+                picture = identity_picture(self.plan.folder, pair)
+                return passes.recorded(picture, self.clips[k], output, self.reader, self._bar)
+
+            settings = self._settings(k, people=True) | {"output": self._sha256(path)}
+            name = f"results/{slug(row.name)}/{self.label(k)}"
+            cross.append(self._stored(name, settings, self.clips[k].count, make))
+        return Row(row, cross, [none] * len(cross), none)
 
     def _settings(
         self, *numbers: int, variant: Variant | None = None, people: bool = False

@@ -79,7 +79,7 @@ def pair_values(driver: Made, cross: Made, itself: Made, blank: np.ndarray) -> V
     values["output_faceless"] = _faceless(ours)
     values["faceless"] = values["output_faceless"] / max(1, len(ours["pose"]))
     values["fps"] = made.get("fps", float("nan"))
-    values["identify_seconds"] = made["identify_seconds"]
+    values["identify_seconds"] = made.get("identify_seconds", float("nan"))
 
     seen = np.isfinite(ours["pose"][:, :1])
     error = pose_error(theirs["pose"], np.where(seen, ours["pose"], blank))

@@ -1,12 +1,15 @@
-"""The models of a table: `PACK[,key=value ...]` on the command line, a row each."""
+"""The rows of a table: models, `PACK[,key=value ...]`, and outputs made elsewhere, `FOLDER[,name=TEXT]`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from stylexfer.baseline import load_model
 from stylexfer.errors import StylexferError
+from stylexfer.metrics.pairs import CLIPS
 from stylexfer.packs.hub import locate_pack
 from stylexfer.packs.pack import MANIFEST, METHODS, held, methods, parts_of, read_manifest, sha256
 from stylexfer.transfer import FaceTransfer
@@ -48,6 +51,44 @@ class Variant:
             "tune": self.tune,
             "options": self.options,
         }
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Outputs that another method, or a renderer that knows the truth, has drawn: a clip a pair."""
+
+    folder: Path
+    name: str
+
+    @cached_property
+    def clips(self) -> dict[str, Path]:
+        """By the name of the pair: `NNN_CLIP`, its number and its driving clip."""
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return {path.stem: path for path in sorted(found) if path.suffix.lower() in CLIPS}
+
+    def facts(self) -> dict:
+        """What decides on the results, for JSON."""
+        files = {name: sha256(path) for name, path in self.clips.items()}
+        return {"name": self.name, "method": "outputs", "files": files}
+
+    def check(self, labels: Sequence[str]) -> None:
+        """BadVariant if the clip of a pair lacks."""
+        lacks = [label for label in labels if label not in self.clips]
+        if lacks:
+            raise BadVariant(
+                f"{self.folder} lacks the clips of {len(lacks)} of {len(labels)} pairs: "
+                f"save what pair 0 gave as {labels[0]}.mp4, and so on; the first that lacks is "
+                f"{lacks[0]}.mp4."
+            )
+
+
+def parse_recorded(spec: str) -> Recorded:
+    """The row that `FOLDER[,name=TEXT]` asks for. BadVariant."""
+    folder, *settings = spec.split(",")
+    names = [text for key, _, text in (s.partition("=") for s in settings) if key == "name"]
+    if len(names) != len(settings) or len(names) > 1 or "" in names:
+        raise BadVariant(f"{spec}: write FOLDER or FOLDER,name=TEXT.")
+    return Recorded(Path(folder), names[0] if names else Path(folder).resolve().name)
 
 
 def _value(key: str, text: str, spec: str) -> str | float | bool:
@@ -93,13 +134,14 @@ def parse(spec: str) -> list[Variant]:
     return rows
 
 
-def parse_all(specs: list[str]) -> list[Variant]:
+def parse_all(models: list[str], outputs: list[str]) -> list[Variant | Recorded]:
     """All rows, in order. BadVariant if two have one name."""
-    rows = [row for spec in specs for row in parse(spec)]
+    rows: list[Variant | Recorded] = [row for spec in models for row in parse(spec)]
+    rows += [parse_recorded(spec) for spec in outputs]
     names = [row.name for row in rows]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BadVariant(f"Two models are called {twice[0]!r}: give one a name, PACK,name=TEXT.")
+        raise BadVariant(f"Two rows are called {twice[0]!r}: give one a name, PACK,name=TEXT.")
     return rows
 
 

@@ -121,6 +121,52 @@ def test_it_goes_on_where_it_was_stopped(folder, done, capfd):
     assert json.loads(capfd.readouterr().out) == result(done)
 
 
+def test_clips_of_another_method_are_a_row(folder, tmp_path):
+    """The drivers' own clips, handed in as outputs: they follow to the last frame."""
+    (tmp_path / "made").mkdir()
+    for number, name in enumerate("ab"):
+        (tmp_path / "made" / f"{number:03d}_{name}.mp4").symlink_to(
+            folder / "clips" / f"{name}.mp4"
+        )
+    save_pack(tiny_pack(), tmp_path / "tiny")
+    command = ["evaluate", "--pairs", str(folder), "--out", str(tmp_path / "out")]
+    command += ["--model", f"{tmp_path}/tiny,method=transfer"]
+    assert main([*command, "--outputs", f"{tmp_path}/made,name=mimic"]) == 0
+    _, mimic = result(tmp_path / "out")["models"]
+    assert (mimic["name"], mimic["frames"], mimic["output_faceless"]) == ("mimic", 2 * FRAMES, 2)
+    metrics = {name: value["value"] for name, value in mimic["metrics"].items()}
+    assert metrics["fl_corr"] == pytest.approx(1)
+    assert metrics["pose_change_mae"] == pytest.approx(0)
+    assert metrics["dlib_distance_real"] > 0.3  # it is another person
+    assert not {"fps", "psnr", "dlib_csim_inversion"} & set(metrics)
+    assert (tmp_path / "out" / "frames" / "mimic" / "001_b.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "complaint"),
+    [
+        ("made", "000_a.mp4, and so on; the first that lacks is 001_b.mp4"),
+        ("made,size=3", "FOLDER,name=TEXT"),
+        ("nowhere", "lacks the clips of 2 of 2 pairs"),
+        ("made,name=default", "two"),
+        ("short", "8 drive: give one for each"),
+    ],
+)
+def test_clips_that_are_no_row(folder, tmp_path, capfd, monkeypatch, outputs, complaint):
+    monkeypatch.chdir(tmp_path)
+    for made, names in (("made", ["000_a"]), ("short", ["000_a", "001_b"])):
+        (tmp_path / made).mkdir()
+        frames = [np.zeros((64, 64, 3), np.uint8)] * 2
+        for name in names:
+            write_video(tmp_path / made / f"{name}.mp4", frames, Fraction(25, 4))
+    save_pack(tiny_pack(), tmp_path / "tiny")
+    command = ["evaluate", "--pairs", str(folder), "--out", str(tmp_path / "out")]
+    command += ["--model", "tiny,name=default"]
+    assert main([*command, "--outputs", outputs]) == 2
+    message = capfd.readouterr().err
+    assert complaint.lower() in message.lower()
+
+
 def test_results_of_other_settings_are_not_mixed_in(folder, tmp_path):
     (tmp_path / "in").mkdir()
     table = tmp_path / "in" / "pairs.csv"

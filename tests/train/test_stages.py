@@ -16,6 +16,7 @@ from stylexfer.transfer import FaceTransfer
 from train import checkpoint, curves, export
 from train.coded import known_w, load_coded
 from train.config import ConfigError, read_config
+from train.encoder import trained_encoder
 from train.heads.dataset import HeadsDataset
 from train.origins import find
 from train.perception import perception
@@ -113,6 +114,21 @@ def test_training_goes_on_from_a_pack_alone(trained, tmp_path):
         for name, value in before.items():
             if "running" not in name and value.is_floating_point():
                 assert (after[name] - value).norm() <= 0.05 * value.norm() + 1e-6, name
+
+
+@torch.no_grad()
+def test_e4e_starts_as_what_psp_draws_in_its_first_row(trained):
+    path, generator = str(trained / "inversion" / "checkpoint.pt"), trained / "generator"
+    generator = find(generator / "checkpoint.pt", "generator")
+    psp, e4e = (
+        trained_encoder({"start": path, "encoder": {"heads": heads}}, generator).eval()
+        for heads in ("psp", "e4e")
+    )
+    assert e4e.config.heads == "e4e"
+    views = torch.rand(2, 2, 3, *[psp.config.input_size] * 2) * 2 - 1
+    first = psp(*views)[:, :1]
+    assert first.std() > 0.01
+    torch.testing.assert_close(e4e(*views), first.expand(-1, generator.n_styles, -1))
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def _pairs(args: argparse.Namespace) -> None:
 def _drivers(args: argparse.Namespace) -> None:
     from train.data.drivers import render_pairs
 
-    render_pairs(args.out, args.people, args.seconds, args.size, args.seed, args.device)
+    render_pairs(
+        *(args.out, args.people, args.seconds, args.size, args.seed, args.device, args.perfect)
+    )
     print(f"{args.out}: {args.people} clips; python -m stylexfer evaluate --pairs {args.out}")
 
 
@@ -117,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     drivers.add_argument("--seconds", type=float, default=2.0, help="of each clip (2)")
     drivers.add_argument("--size", type=int, default=256, help="px, side of a frame (256)")
     drivers.add_argument("--seed", type=int, default=900, help="of the people (900: in no corpus)")
+    drivers.add_argument(
+        "--perfect", action="store_true", help="also what a perfect transfer would draw"
+    )
     drivers.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="draws (cpu)")
 
     time = commands.add_parser("time", help="steps/s of the transfer stage with and without codes")

@@ -4,8 +4,9 @@
 
 writes `clips/NN.mp4` (talking, 25 frames/s, at least one blink), `portraits/NN.jpg` (the same person
 at another moment), `pairs.csv` for `python -m stylexfer evaluate`, in which every clip drives the
-next person, and `truth.csv`, the exact head pose and lids of every frame. `examples/evaluation` was
-made so.
+next person, and `truth.csv`, the exact head pose and lids of every frame; with `--perfect` also
+`perfect/NNN_NN.mp4`, for `evaluate --outputs`: the next person in exactly the driver's motion, what a
+transfer without any error would draw. `examples/evaluation` was made so.
 """
 
 import csv
@@ -77,6 +78,19 @@ def render_person(stage: Stage, out: Path, seed: int, index: int, n: int, bar) -
     encode(out / "clips" / f"{name}.mp4", np.stack(pictures), FPS)
 
 
+def render_perfect(
+    stage: Stage, out: Path, seed: int, index: int, people: int, n: int, bar
+) -> None:
+    """The clip that pair `index` should give, where it is not there yet."""
+    path = out / f"{index:03d}_{index:02d}.mp4"
+    if not path.is_file():
+        shot = stage.shot(identity_seed(seed, (index + 1) % people), 0)
+        track = blinking_track(stage.actions, n, 1000 * identity_seed(seed, index))
+        frames = (stage.frame(shot, track.state(k), align="still", margin=MARGIN) for k in range(n))
+        encode(path, np.stack([frame.image for frame in frames]), FPS)
+    bar.update(n)
+
+
 def truth_table(actions, people: int, n: int, seed: int) -> str:
     """The exact head pose, degrees, and lids (1 is shut) of every frame, as CSV."""
     text = io.StringIO()
@@ -92,7 +106,9 @@ def truth_table(actions, people: int, n: int, seed: int) -> str:
     return text.getvalue()
 
 
-def render_pairs(out: Path, people: int, seconds: float, size: int, seed: int, device: str) -> None:
+def render_pairs(
+    out: Path, people: int, seconds: float, size: int, seed: int, device: str, perfect: bool
+) -> None:
     """Write the folder, or go on with it. A person's pictures do not depend on `people`."""
     n = round(seconds * FPS)
     if people < 2 or n <= 2 * EDGE:
@@ -100,11 +116,13 @@ def render_pairs(out: Path, people: int, seconds: float, size: int, seed: int, d
             f"Render 2 people or more, for more than {2 * EDGE / FPS:.2f} seconds."
         )
     stage = Stage(size=size, device=device)
-    for kind in ("clips", "portraits"):
+    for kind in ("clips", "portraits", *(["perfect"] if perfect else [])):
         (out / kind).mkdir(parents=True, exist_ok=True)
-    with tqdm(total=people * (n + 1), unit="frame", mininterval=1) as bar:
+    with tqdm(total=people * (n + 1 + n * perfect), unit="frame", mininterval=1) as bar:
         for index in range(people):
             render_person(stage, out, seed, index, n, bar)
+            if perfect:
+                render_perfect(stage, out / "perfect", seed, index, people, n, bar)
     write_atomically(out / "truth.csv", truth_table(stage.actions, people, n, seed).encode())
     order = [(k, (k + 1) % people) for k in range(people)]
     pairs = [Pair(f"clips/{a:02d}.mp4", f"portraits/{b:02d}.jpg") for a, b in order]
