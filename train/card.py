@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from huggingface_hub import EvalResult, ModelCardData
-from PIL import Image
 from torch import Tensor
 
+from stylexfer.media import save_picture
 from stylexfer.packs import Pack
 from stylexfer.packs.pack import read_json
 from stylexfer.tensors import to_pictures
@@ -33,15 +33,15 @@ CONSENT = (
 
 
 def write_card(folder: Path, pack: Pack, held_out: HeadsDataset | None) -> None:
-    """`README.md` and `sheet.png` beside a pack that lies in `folder`.
+    """`README.md` and `sheet.jpg`, marked, beside a pack that lies in `folder`.
 
     held_out: rendered people whom it never saw; else the sheet shows people whom the pack draws
     itself, because frames of a corpus of videos show real people, who were not asked.
     """
     manifest = read_json(folder)
-    fresh = folder / ".sheet.png"
-    Image.fromarray(sheet(pack, held_out)).save(fresh)
-    fresh.replace(folder / "sheet.png")
+    fresh = folder / ".sheet.jpg"
+    save_picture(fresh, sheet(pack, held_out))
+    fresh.replace(folder / "sheet.jpg")
     (folder / "README.md").write_text(card(manifest, pack.method, held_out is not None))
 
 
@@ -122,7 +122,7 @@ def card(manifest: Mapping, method: str, held_out: bool) -> str:
     parts = [
         f"# {name}",
         about,
-        f"![{layout}](sheet.png)\n\n{layout.capitalize()}: {shown}.",
+        f"![{layout}](sheet.jpg)\n\n{layout.capitalize()}: {shown}.",
         _use(name, method),
         *_metrics(metrics),
         *_training(manifest.get("training", {})),

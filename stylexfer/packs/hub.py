@@ -222,7 +222,8 @@ def push(
         )
     card = folder / _NOTICES[1]
     added = {name: folder / name for name in (*manifest["files"], MANIFEST)}
-    added |= {path.name: path for path in sorted(folder.glob("*.png"))}
+    pictures = [*folder.glob("*.png"), *folder.glob("*.jpg")]
+    added |= {path.name: path for path in sorted(pictures)}
     if notice.is_file():
         added[notice.name] = notice
     operations = [

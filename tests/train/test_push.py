@@ -18,7 +18,7 @@ from tests.tiny import tiny_pack
 from train import checkpoint, export, generator, inversion, transfer
 from train.publish import Publisher
 
-SENT = {"README.md", "LICENSE.txt", "sheet.png", "pack.json"}
+SENT = {"README.md", "LICENSE.txt", "sheet.jpg", "pack.json"}
 TRUNK = {"widths": [8, 16, 16], "depths": [1, 1, 1], "se_reduction": 4}
 
 

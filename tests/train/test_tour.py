@@ -76,7 +76,7 @@ def test_the_tour(configs, tmp_path, monkeypatch, capsys):
     assert values["trained"]["pose_mae"] < 0.8 * values["none"]["pose_mae"]
     assert values["trained"]["faceless"] < 0.2
     assert re.search(r"^trained +\d", text, re.MULTILINE)
-    for name in ("curves.png", "pack/sheet.png", "transfer/sheet_000300.png"):
+    for name in ("curves.png", "pack/sheet.jpg", "transfer/sheet_000300.png"):
         with Image.open(out / name) as picture:
             assert min(picture.size) >= 64
     person = FaceTransfer.from_pretrained(out / "pack", device="cpu", dtype=torch.float32)
@@ -100,7 +100,7 @@ def test_the_tour(configs, tmp_path, monkeypatch, capsys):
     card = ModelCard(sent["README.md"].decode())
     told = {result.metric_type: result.metric_value for result in card.data.eval_results}
     assert told == {k: pytest.approx(v, abs=1e-4) for k, v in values["trained"].items()}
-    assert "sheet.png" in sent
+    assert "sheet.jpg" in sent
 
 
 def test_the_corpus_is_rendered(tmp_path):
