@@ -32,7 +32,7 @@ from train.data.dataset import open_corpus
 from train.heads.dataset import HeadsDataset
 from train.loop import command
 from train.method import pooled
-from train.origins import find, of_state, stage_state
+from train.origins import drawing, find, of_state, stage_state
 from train.provenance import Terms, checkpoint_of, history, notice, terms_of
 
 PARTS = ("generator", "identity_encoder", "motion_encoder", "mapper")
@@ -113,18 +113,10 @@ def gather(run: Path, elsewhere: Mapping[str, Path]) -> Exported:
         if where is None:
             raise ConfigError(f"{run} was trained without {name}: resume it with one first.")
         began[name] = where
-        networks[name] = find(_drawing(where) if name == "generator" else where, name)
+        networks[name] = find(drawing(where) if name == "generator" else where, name)
         terms[name] = terms_of(where, name, checkpoint_of(where))
     metrics = saved.get("validation", {})
     return Exported(networks, config, terms, history(saved, began), metrics)
-
-
-def _drawing(path: str | Path) -> str | Path:
-    """Of the generator stage's checkpoint, the generator that draws people from normal z, which
-    lies beside it; any other path is as it is."""
-    folded = Path(path).parent / "generator.pt"
-    state = checkpoint_of(path) or {}
-    return folded if "appearances" in state.get("ema", {}) and folded.exists() else path
 
 
 def export(runs: Path | None, run: Path | None) -> Exported:

@@ -18,7 +18,7 @@ from train.config import ConfigError
 from train.continuation import readout_of
 from train.layers import start_trunk
 from train.loop import Run
-from train.origins import find
+from train.origins import drawing, find
 from train.pairs import KINDS
 
 
@@ -108,8 +108,11 @@ def make_transfer(config: Mapping, generator: Generator) -> Transfer:
         start_trunk(encoder, find(config["trunk"], "recognition"))
     if config["train_generator"] and (config["pictures_from"] or not config["pictures"]):
         raise ConfigError("train_generator: needs pictures in every step (pictures_from 0).")
-    # a copy, for the codes go on being those of the generator as it was
-    trained = find(config["generator"], "generator") if config["train_generator"] else None
+    trained = None
+    if config["train_generator"]:
+        # a copy, for the codes go on being those of the generator as it was; its way from z is
+        # that of random people, which no code takes
+        trained = find(drawing(config["generator"]), "generator")
     model = Transfer(encoder, mapper, bool(config["weights"]["motion"]), trained)
     if model.readout is not None and config["start"] and (read := readout_of(config["start"])):
         model.readout.load_state_dict(read)

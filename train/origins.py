@@ -46,6 +46,14 @@ def stage_state(path: str | Path) -> dict | None:
     return state if isinstance(state, dict) and "architecture" in state else None
 
 
+def drawing(path: str | Path) -> str | Path:
+    """Of the generator stage's checkpoint, the generator that draws people from normal z, which
+    lies beside it (`coded.fold_gaussian`); any other path is as it is."""
+    folded = Path(path).parent / "generator.pt"
+    state = None if resolve_pack(path) is not None else stage_state(path)
+    return folded if state and "appearances" in state["ema"] and folded.exists() else path
+
+
 def find(path: str | Path, name: str) -> nn.Module:
     """The network `name` (as in a pack) of what is at `path`: fp32, in eval mode, frozen.
 

@@ -196,12 +196,14 @@ def test_results_of_other_settings_are_not_mixed_in(folder, tmp_path):
         ("default,colour=3", "keys of"),
         ("default,pose=much", "no number"),
         ("default,method=gan", "one of"),
-        ("default,method=e4e", "cannot do"),
-        ("tests,pose=1", "pack.json"),
+        ("tiny,method=e4e", "cannot do"),
+        ("empty,pose=1", "pack.json"),
     ],
 )
 def test_models_that_are_none(folder, tmp_path, capfd, monkeypatch, model, complaint):
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
+    save_pack(tiny_pack(), tmp_path / "tiny")
+    (tmp_path / "empty").mkdir()
     command = ["evaluate", "--pairs", str(folder), "--out", str(tmp_path / "out")]
     assert main([*command, "--model", model]) == 2
     message = capfd.readouterr().err

@@ -131,6 +131,22 @@ def test_e4e_starts_as_what_psp_draws_in_its_first_row(trained):
     torch.testing.assert_close(e4e(*views), first.expand(-1, generator.n_styles, -1))
 
 
+def test_a_generator_trained_with_the_transfer_still_draws_random_people(trained, tmp_path):
+    options = ("train_generator=true", "pictures_from=0", "steps=2", "weights.l2=1")
+    given = [part for option in options for part in ("--set", option)]
+    run("transfer", trained, *given, out=tmp_path / "run")
+    ours, folded = (
+        find(path, "generator")
+        for path in (tmp_path / "run" / "checkpoint.pt", trained / "generator" / "generator.pt")
+    )
+    z = torch.randn(4, ours.config.z_dim)
+    torch.testing.assert_close(ours.mapping(z), folded.mapping(z))
+    changed = [
+        (a - b).abs().max() for a, b in zip(ours.parameters(), folded.parameters(), strict=True)
+    ]
+    assert max(changed) > 1e-5
+
+
 @pytest.mark.parametrize(
     ("start", "says"),
     [("nowhere", "no pack"), ("pack", "training.safetensors"), ("default", "of other sizes")],

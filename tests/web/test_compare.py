@@ -18,7 +18,7 @@ pytestmark = pytest.mark.web
 def test_side_by_side(app, page, tmp_path):
     open_tab(page, texts.COMPARE_TAB)
     panel = page.locator("#compare")
-    expect(panel).to_contain_text("no e4e encoder")
+    expect(panel).not_to_contain_text(texts.NO_METHOD["e4e"])
     until = page.get_by_role("spinbutton", name=re.compile(f"^{texts.PART_END}"))
     until = until.locator("visible=true")
     expect(until).to_have_value("5")
