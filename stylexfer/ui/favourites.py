@@ -10,7 +10,7 @@ from stylexfer.ui.controls import SHORT
 from stylexfer.ui.engine import Engine
 from stylexfer.ui.files import made_picture
 from stylexfer.ui.guard import guarded
-from stylexfer.ui.recipe import named, only_seed, parts_of, short_name
+from stylexfer.ui.recipe import in_numbers, only_seed, parts_of, short_name
 from stylexfer.ui.session import Visitor
 
 MOST = 24
@@ -72,7 +72,7 @@ def favourites(
 
     def shown(recipes, drawn, visitor, progress):
         pictures = _pictures(engine, visitor, recipes, drawn, progress)
-        offered = [(named(r), r) for r in recipes]
+        offered = [(in_numbers(r), r) for r in recipes]  # a chosen one is not translated
         return (
             recipes,
             gr.Markdown(visible=not recipes),

@@ -69,13 +69,19 @@ def only_seed(recipe: str) -> int | None:
     return parts[0].seed if len(parts) == 1 else None
 
 
-def named(recipe: str) -> str:
-    """What a person is called: `seed 3`, or `mix 3 (60 %) + 8 (40 %)`."""
+def in_numbers(recipe: str) -> str:
+    """What a person is called in any language: `3`, or `3 (60%) + 8 (40%)`."""
     parts = parts_of(recipe)
     if len(parts) == 1:
-        return texts.SEED_CAPTION.format(seed=parts[0].seed)
-    said = [f"{part.seed} ({part.share:.0%})" for part in parts]
-    return texts.MIX_CAPTION.format(people=" + ".join(said))
+        return str(parts[0].seed)
+    return " + ".join(f"{part.seed} ({part.share:.0%})" for part in parts)
+
+
+def named(recipe: str) -> str:
+    """What a person is called: `seed 3`, or `mix 3 (60%) + 8 (40%)`."""
+    if len(parts_of(recipe)) == 1:
+        return texts.SEED_CAPTION.format(seed=in_numbers(recipe))
+    return texts.MIX_CAPTION.format(people=in_numbers(recipe))
 
 
 def short_name(recipe: str) -> str:

@@ -13,7 +13,16 @@ from stylexfer.transfer import FaceTransfer
 from stylexfer.ui import Engine, texts
 from stylexfer.ui.favourites import MOST, known_recipes
 from stylexfer.ui.people import identity_file, person_or_file, random_person, saved_identity
-from stylexfer.ui.recipe import LAST_SEED, mixed, named, of_seed, only_seed, parts_of, short_name
+from stylexfer.ui.recipe import (
+    LAST_SEED,
+    in_numbers,
+    mixed,
+    named,
+    of_seed,
+    only_seed,
+    parts_of,
+    short_name,
+)
 from stylexfer.ui.session import Visitor
 from tests.tiny import tiny_pack
 
@@ -62,6 +71,7 @@ def test_a_mix_of_mixes_stays_short():
 def test_names():
     assert named(of_seed(3, 0.7)) == short_name(of_seed(3, 0.7)) == "seed 3"
     mix = mixed(of_seed(3, 0.7), of_seed(8, 0.7), 0.4)
+    assert in_numbers(mix) == "3 (60%) + 8 (40%)"
     assert named(mix) == "mix 3 (60%) + 8 (40%)"
     assert short_name(mix) == "3 + 8"
     assert (only_seed(of_seed(3, 0.7)), only_seed(mix)) == (3, None)
