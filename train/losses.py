@@ -9,6 +9,8 @@ target, letters for identities, g(s -> t) = G(M(E_m(s), E_i(t))):
     eq. 4, 5, 6 `cosface`  motion codes of g(s_A -> t_A) and g(s_A -> t_B) against that of s_A,
                         not that of t_B
            `l2_crop`, `lpips_crop`  eqs. 1 and 2 on the inner 188 x 188 of 256 pixels
+           `id_true`   eq. 3's network on the pair of eqs. 1 and 2 (ours): the truth is in the same
+                       motion, so that nothing pulls towards the expression of t_B
 
 Where the released training code computes something else than the text, the docstring says so.
 """
@@ -77,8 +79,9 @@ def reconstruction(
     truth: Tensor,
     weights: Mapping[str, float],
     lpips: Callable[[Tensor, Tensor], Tensor] | None,
+    recognition: Recognition | None = None,
 ) -> dict[str, Tensor]:
-    """Those of l2, lpips, l2_crop and lpips_crop that have a weight, unweighted.
+    """Those of l2, lpips, l2_crop, lpips_crop and id_true that have a weight, unweighted.
 
     `lpips(a, b)` is LPIPS v0.1 on AlexNet (`stylexfer.metrics.perceptual.load_lpips`), at least
     31 px a side. The paper's eq. 2 writes 1 - <P(s), P(g)>, an inner product of normalised AlexNet
@@ -94,6 +97,8 @@ def reconstruction(
         terms["l2_crop"] = l2(inner, inner_truth)
     if weights.get("lpips_crop"):
         terms["lpips_crop"] = lpips(inner, inner_truth).mean()
+    if weights.get("id_true"):
+        terms["id_true"] = identity(images, truth, recognition)
     return terms
 
 

@@ -28,10 +28,13 @@ def pooled(images: Tensor, size: int) -> Tensor:
 
 
 def identity_network(run: Run) -> Recognition | None:
-    """The recognition network of the ID loss and of CSIM, on the device. ConfigError."""
+    """The recognition network of the ID losses and of CSIM, on the device. ConfigError."""
     path = run.config["recognition"]
-    if path is None and run.config["weights"]["id"]:
-        raise ConfigError("weights.id needs a recognition network: give its path, or set it to 0.")
+    for name in ("id", "id_true"):
+        if path is None and run.config["weights"].get(name):
+            raise ConfigError(
+                f"weights.{name} needs a recognition network: give its path, or set it to 0."
+            )
     return None if path is None else find(path, "recognition").to(run.device)
 
 

@@ -113,7 +113,7 @@ class Pairs:
         """Whether any loss looks at pictures of this kind."""
         weights = self.config["weights"]
         names = {
-            "own": ("l2", "lpips", "l2_crop", "lpips_crop", "cosface"),
+            "own": ("l2", "lpips", "l2_crop", "lpips_crop", "id_true", "cosface"),
             "other": ("id", "cosface"),
             "pair": ("paired",),
         }

@@ -10,7 +10,8 @@ Beyond the paper, for corpora that know more (weights 0 in `configs/paper`):
 - `code`: the code of *any* target under the source's motion is known, so cross-reenactment is
   supervised directly in W+; `motion`: E_m, by a linear read-out of the labels, thrown away later.
 - `paired`: two people in exactly the same motion (`render --share-motion`): the transfer of one to
-  the other is compared with the frame itself, by l2 .. lpips_crop with their weights.
+  the other is compared with the frame itself, by l2 .. lpips_crop and `id_true`, weighted as there.
+- `id_true`: the recognition network on transfers of which the true frame is known (own clip, pairs).
 
 E_i's codes are made once (`train.data.codes`). `identity_encoder` null takes the known codes,
 so that this stage can start beside stage 2; resume it with the encoder's path then. Every
@@ -58,7 +59,7 @@ DEFAULTS = {
     "pictures": NEEDED,  # decoded with gradients, of each kind
     "pictures_from": 0,  # step
     "augment": 0.0,  # of the sources
-    "recognition": None,  # of the ID loss and of CSIM
+    "recognition": None,  # of the ID losses and of CSIM
     "id_reference": "inversion",  # decoded (released code), or frame (paper's text)
     "cosface": {"scale": 5.0, "margin": 0.0},
     "weights": {
@@ -67,6 +68,7 @@ DEFAULTS = {
         "l2_crop": 0.0,
         "lpips_crop": 0.0,
         "id": 0.0,
+        "id_true": 0.0,
         "cosface": 0.0,
         "code": 0.0,
         "motion": 0.0,
@@ -86,16 +88,15 @@ def picture_terms(
     weights, terms = run.config["weights"], {}
     if len(out["own"]):  # eqs. 1, 2
         truth = batch["picture"][: len(out["own"])]
-        terms |= losses.reconstruction(out["own"], truth, weights, lpips)
+        terms |= losses.reconstruction(out["own"], truth, weights, lpips, recognition)
     if len(out["other"]) and weights["id"]:  # eq. 3
         terms["id"] = losses.identity(out["other"], reference, recognition)
     if "z_own" in out and weights["cosface"]:  # eqs. 4 to 6
         names = ("z_source", "z_own", "z_other", "z_target")
         terms["cosface"] = losses.cosface(*(out[k] for k in names), **run.config["cosface"])
     if len(out["pair"]):
-        found = losses.reconstruction(
-            out["pair"], batch["truth"][: len(out["pair"])], weights, lpips
-        )
+        truth = batch["truth"][: len(out["pair"])]
+        found = losses.reconstruction(out["pair"], truth, weights, lpips, recognition)
         terms["paired"] = losses.weighted(found, weights)
     return terms
 
