@@ -20,6 +20,7 @@ from tests.packs.released import below, tiny_files
 from tests.tiny import tiny_pack
 from tests.train.heads.drawn import DrawnStage
 from train import checkpoint
+from train.config import ConfigError
 from train.heads.writer import Plan, render
 from train.inversion import active_rows
 from train.method import fresh_mapper
@@ -151,6 +152,16 @@ def test_pairs_in_the_same_motion_are_one_more_term(paper, tmp_path):
     lines = run("transfer", settings, tmp_path / "run")
     assert all(line["paired"] > 0 for line in lines)
     assert "cosface" not in lines[0] and "id" not in lines[0]
+
+
+def test_identity_is_compared_where_the_true_frame_is_known(paper, tmp_path):
+    weights = {"id_true": 1.0, "paired": 0.5}
+    settings = {**paper, "pairs": 2, "weights": weights}
+    found = run("transfer", settings, tmp_path / "run")[0]
+    assert 0 < found["id_true"] < 2 and 0 < found["paired"] < 2
+    assert not {"l2", "id"} & found.keys()
+    with pytest.raises(ConfigError, match="weights.id_true needs a recognition network"):
+        run("transfer", {**settings, "recognition": None}, tmp_path / "none")
 
 
 def test_the_best_weights_of_the_validation_are_kept(paper, tmp_path):
