@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from huggingface_hub import EvalResult, ModelCardData
+from PIL import Image
 from torch import Tensor
 
 from stylexfer.media import save_picture
@@ -19,6 +20,7 @@ from train.provenance import OURS
 
 TARGETS, DRIVERS = 6, 4  # columns and rows of the sheet
 SPREAD = 0.7  # of random people about the mean one
+WIDEST = 1120  # px, of the sheet
 METRICS = {
     "pose_mae": "pose MAE, degrees",
     "fl_corr": "FL CORR",
@@ -80,7 +82,10 @@ def _frames(data: HeadsDataset, size: int) -> Tensor:
 
 
 def _tiled(rows: list[Tensor]) -> np.ndarray:
-    return np.vstack([np.hstack(list(to_pictures(row.clamp(-1, 1)))) for row in rows])
+    whole = np.vstack([np.hstack(list(to_pictures(row.clamp(-1, 1)))) for row in rows])
+    picture = Image.fromarray(whole)
+    picture.thumbnail((WIDEST, 4 * WIDEST), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
 
 
 def card(manifest: Mapping, method: str, held_out: bool) -> str:

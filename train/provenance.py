@@ -17,6 +17,7 @@ from train.origins import stage_state
 HEADS = "rendered heads made from CC0 assets; no real person"
 OURS = "CC0-1.0 assets, weights under Apache-2.0"
 LICENCE = Path(__file__).resolve().parents[1] / "LICENSE"
+BEGAN = "; began with: "
 KEPT = ("steps", "phases", "batch", "optimizer", "lr", "schedule", "precision", "seed", "weights")
 
 
@@ -55,8 +56,9 @@ def terms_of(path: str | Path, name: str, state: Mapping | None) -> Terms:
     licences = [own, *(licence for base in bases for licence in base.licences)]
     texts = [LICENCE.read_text()] if corpus == HEADS else []
     texts += [text for base in bases for text in base.texts]
-    origin = f"made by train/{config['stage']}.py from {corpus}"
-    origin += "".join(f"; began with: {base.origin}" for base in bases)
+    made = [f"made by train/{config['stage']}.py from {corpus}"]
+    made += [origin for base in bases for origin in base.origin.split(BEGAN)]
+    origin = BEGAN.join(dict.fromkeys(made))
     return Terms(origin, tuple(dict.fromkeys(licences)), tuple(dict.fromkeys(texts)))
 
 
@@ -65,7 +67,7 @@ def _of_pack(folder: Path, name: str) -> Terms:
     facts = manifest["files"].get(f"{name}.safetensors", {})
     licence = facts.get("licence") or manifest.get("licence") or "that of its pack"
     notice = folder / "LICENSE.txt"
-    text = notice if notice.is_file() else LICENCE if licence == OURS else None
+    text = LICENCE if licence == OURS else notice if notice.is_file() else None
     origin = facts.get("origin") or f"the pack {manifest.get('name')}"
     return Terms(origin, (licence,), (text.read_text(),) if text else ())
 
