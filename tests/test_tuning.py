@@ -3,6 +3,7 @@
 import hashlib
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from stylexfer.networks import GeneratorConfig
 from stylexfer.packs import save_pack
 from stylexfer.tensors import resized
 from stylexfer.transfer import FaceTransfer, Identity
-from stylexfer.tuning import planned_steps, tuned_generator
+from stylexfer.tuning import planned_steps, seconds_needed, tuned_generator
 from tests.tiny import tiny_pack
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -135,12 +136,22 @@ def test_steps_follow_from_the_size_and_the_device():
     assert planned_steps(GeneratorConfig(), gpu) > 0
 
 
+def test_its_time_is_foretold(model, people):
+    before = weights(model)
+    foretold = seconds_needed(model)
+    started = monotonic()
+    tune(model, people[0])
+    assert foretold / 5 < monotonic() - started < 5 * foretold  # others may be on the machine
+    assert weights(model) == before
+
+
 def test_where_it_cannot_be_done_it_says_so():
     model = LatentArithmetic(tiny_pack(), device="cpu", dtype=torch.float32)
     person = model.identify(open_picture(HOPPER), tune=True)  # where that can be done
     assert person.tuning is None
     with pytest.raises(StylexferError, match="Go on without"):
         model.tune(person)
+    assert seconds_needed(model) == 0
 
 
 @pytest.mark.parametrize("side", [1, 64])

@@ -1,5 +1,6 @@
 """What the tabs ask of the model, one call each: all that touches the accelerator is here."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,14 +16,14 @@ from stylexfer.marks import Mark
 from stylexfer.media import ClipInfo, read_frames
 from stylexfer.steps import Driven, Held, drive_step
 from stylexfer.transfer import Animated, FaceTransfer, Identity
-from stylexfer.tuning import Step
+from stylexfer.tuning import SECONDS, Step, seconds_needed
 
 # Seconds for which a shared accelerator (ZeroGPU) is asked; small, because a visitor's daily
 # quota is checked against them before the work starts.
 _SHORT = 10
 _FRAMES_A_SECOND = 20
 _TUNING = 20  # for faithful identity
-_PATIENCE = 30.0  # seconds after which that ends where it is, on a CPU
+_QUICK = 10.0  # seconds: if it takes less, it is on at first
 
 _CHUNK = 8  # frames that cross from the accelerator's process at once
 
@@ -50,6 +51,18 @@ class Motion:
 def _alone(function: Callable, seconds: int | Callable) -> Callable:
     """No shared accelerator: the function as it is."""
     return function
+
+
+def shared_gpu() -> bool:
+    """ZeroGPU: lent for a call, out of the visitor's daily quota."""
+    return bool(os.environ.get("SPACES_ZERO_GPU"))
+
+
+def _tunes_quickly(model: FaceTransfer) -> bool:
+    """Tried out on a GPU of the page's own; a CPU takes half a minute by plan."""
+    if model.device.type == "cpu" or shared_gpu():
+        return False
+    return 0 < seconds_needed(model) < _QUICK
 
 
 def driver_frame(picture: np.ndarray, which: int | None = None) -> np.ndarray:
@@ -90,6 +103,7 @@ class Engine:
             model.mixed_identity, _SHORT
         )
         self.tuning_steps = model.tuning_steps
+        self.tuning_is_quick = _tunes_quickly(model)
         self.tune: Callable[[Identity], Iterator[Step]] = on_gpu(self._tune, _TUNING)
         self.drive_picture = on_gpu(self._drive_picture, _SHORT)
         self._drive_chunks_on_gpu = on_gpu(self._drive_chunks, self._clip_seconds)
@@ -99,9 +113,7 @@ class Engine:
         return mark_of(layout, label, self.info.get("name"))
 
     def _tune(self, identity: Identity) -> Iterator[Step]:
-        yield from self.model.tune(
-            identity, _PATIENCE if self.model.device.type == "cpu" else _TUNING - 5
-        )
+        yield from self.model.tune(identity, _TUNING - 5 if shared_gpu() else SECONDS)
 
     def _drive_picture(
         self,

@@ -20,9 +20,15 @@ _NOTICE = 1.0  # seconds between two looks at whether the visitor is still there
 
 
 def faithful_box(engine: Engine) -> gr.Checkbox:
-    """Off at first, for tuning takes over ten seconds; out of sight where it can't be done."""
-    able = engine.tuning_steps > 0
-    return gr.Checkbox(label=texts.FAITHFUL, info=texts.FAITHFUL_INFO, visible=able, min_width=150)
+    """On at first where tuning takes under ten seconds; out of sight where it can't be done."""
+    quick = engine.tuning_is_quick
+    return gr.Checkbox(
+        quick,
+        label=texts.FAITHFUL,
+        info=texts.FAITHFUL_INFO_QUICK if quick else texts.FAITHFUL_INFO,
+        visible=engine.tuning_steps > 0,
+        min_width=150,
+    )
 
 
 def _key(visitor: Visitor, path: str) -> tuple:

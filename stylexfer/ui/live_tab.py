@@ -1,6 +1,5 @@
 """The fourth tab: the visitor's camera drives a portrait, in the page."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +8,7 @@ import gradio as gr
 
 from stylexfer.ui import texts
 from stylexfer.ui.controls import SHORT, picture_input, run_buttons, strengths
-from stylexfer.ui.engine import Engine
+from stylexfer.ui.engine import Engine, shared_gpu
 from stylexfer.ui.examples import portrait_rows, show_examples
 from stylexfer.ui.faithful import LEARN, faithful_box, learned
 from stylexfer.ui.files import clip_file, handed_out
@@ -79,7 +78,7 @@ class Appears(NamedTuple):
 
 def live_tab(engine: Engine, visitor: gr.State) -> Appears | None:
     """None on a shared GPU, where nothing is live."""
-    if os.environ.get("SPACES_ZERO_GPU"):
+    if shared_gpu():
         gr.Markdown(texts.LIVE_SHARED_GPU)
         return None
     socket = LiveSocket(Live(engine.model))

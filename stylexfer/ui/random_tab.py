@@ -1,6 +1,5 @@
 """The third tab: people who do not exist, shown in a gallery, kept, mixed and animated."""
 
-import os
 from typing import NamedTuple
 
 import gradio as gr
@@ -8,7 +7,7 @@ import gradio as gr
 from stylexfer.errors import StylexferError
 from stylexfer.ui import texts
 from stylexfer.ui.controls import SHORT, picture_file, strengths
-from stylexfer.ui.engine import Engine
+from stylexfer.ui.engine import Engine, shared_gpu
 from stylexfer.ui.favourites import MOST, favourites
 from stylexfer.ui.files import made_picture
 from stylexfer.ui.guard import guarded
@@ -96,7 +95,7 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> Chosen:
                     with gr.Row():
                         keep = gr.Button(texts.KEEP_PERSON, size="sm", min_width=70)
                         drop = gr.Button(texts.DROP_PERSON, size="sm", min_width=70)
-                    use = gr.Button(texts.USE_IN_LIVE, size="sm", visible=not _shared_gpu())
+                    use = gr.Button(texts.USE_IN_LIVE, size="sm", visible=not shared_gpu())
             kept = gr.BrowserState(
                 [], storage_key="stylexfer-favourites", secret="nothing in it is secret"
             )
@@ -210,11 +209,6 @@ def random_tab(engine: Engine, visitor: gr.State, tab: gr.Tab) -> Chosen:
         **quiet,
     )
     return Chosen(recipe, saved, use)
-
-
-def _shared_gpu() -> bool:
-    """Where there is no Live tab."""
-    return bool(os.environ.get("SPACES_ZERO_GPU"))
 
 
 def people_gallery(label: str, name: str, **options) -> gr.Gallery:

@@ -2,12 +2,16 @@
 
 import gradio as gr
 import pytest
+import torch
 
+from stylexfer.baseline import load_model
 from stylexfer.media import open_picture
+from stylexfer.packs import default_pack
 from stylexfer.transfer import FaceTransfer
+from stylexfer.tuning import seconds_needed
 from stylexfer.ui.engine import Engine
 from stylexfer.ui.examples import FOLDER
-from stylexfer.ui.faithful import known, learned
+from stylexfer.ui.faithful import faithful_box, known, learned
 from stylexfer.ui.session import Visitor
 from tests.tiny import tiny_pack
 
@@ -61,3 +65,23 @@ def test_what_fails_keeps_the_untuned_person(person, monkeypatch):
     *_, kept = learned(engine, Visitor(), PORTRAIT, person, Bar())
     assert kept is person
     assert "without faithful identity" in said[0]
+
+
+def test_it_is_on_at_first_only_where_it_is_quick(engine, monkeypatch):
+    box = faithful_box(engine)
+    assert (box.value, box.visible) == (False, True)
+    assert "40 seconds" in box.info
+    monkeypatch.setattr(engine, "tuning_is_quick", True)
+    box = faithful_box(engine)
+    assert (box.value, box.visible) == (True, True)
+    assert "some seconds" in box.info
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_it_is_on_at_first_where_it_takes_under_ten_seconds(monkeypatch):
+    model = load_model(default_pack())
+    engine, needed = Engine(model), seconds_needed(model)
+    print(f"faithful identity: {needed:.1f} s foretold")
+    assert engine.tuning_is_quick == faithful_box(engine).value == (needed < 10)
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    assert not Engine(model).tuning_is_quick
