@@ -11,7 +11,8 @@ from stylexfer.verify import WORDS
 ROOT = Path(errors.__file__).parent
 _ERRORS = {name for name in dir(errors) if isinstance(getattr(errors, name), type)}
 # What a run of the page gets to. (Packs and certificates are looked at before there is a page.)
-_MODULES = ("faces", "media", "layouts.py", "identity_file.py", "transfer.py", "tuning.py", "ui")
+_MODULES = ("faces", "media", "layouts.py", "identity_file.py", "transfer.py", "tuning.py")
+_MODULES += ("learner.py", "ui")
 
 # What Gradio says by itself, with the joints that language.js knows.
 GRADIO = [
