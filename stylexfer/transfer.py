@@ -8,6 +8,7 @@
 Pictures are uint8 `[H, W, 3]` here; tensors live inside.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
@@ -121,8 +122,8 @@ class FaceTransfer(
     ) -> Identity:
         """Invert the face of a picture uint8 `[H, W, 3]` (E_i). Slow once, then `animate` is fast.
 
-        `which` chooses among several faces, largest first. `tune`: as `tune` does, which takes some
-        ten seconds, where that can be done. NoFaceFound, TooManyFaces.
+        `which` chooses among several faces, largest first. `tune`: as `tune` does, where that can be
+        done, and however long that takes here. NoFaceFound, TooManyFaces.
         """
         if self.faithful and which is None:
             face = first_face(picture)
@@ -134,7 +135,7 @@ class FaceTransfer(
         crop = align(picture, face.landmarks, side, 4 * side)
         identity = self._identity(crop, ffhq_quad(face.landmarks))
         if tune and self.tuning_steps:
-            *_, last = self.tune(identity)
+            *_, last = self.tune(identity, math.inf)
             identity = last.identity
         return identity
 
