@@ -11,16 +11,19 @@ class Tuning:
     """How the pack's generator is changed to draw one person faithfully (`stylexfer.tuning`).
 
     `change`: what is added to its parameters, by name, fp16 on the CPU. `steps` were taken of the
-    `planned` ones; fewer when the time was up.
+    `planned` ones; fewer when the time was up. `steering`: what is added to motion codes
+    (`stylexfer.steering`), `[4, n_styles, style_dim]` fp32 on the CPU.
     """
 
     change: dict[str, Tensor]
     steps: int
     planned: int
+    steering: Tensor | None = None
 
     @property
     def bytes(self) -> int:
-        return sum(change.nbytes for change in self.change.values())
+        steering = 0 if self.steering is None else self.steering.nbytes
+        return steering + sum(change.nbytes for change in self.change.values())
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from stylexfer.errors import PackMismatch, TooLarge, UnreadableMedia
 from stylexfer.identity import Identity, Tuning
+from stylexfer.packs import Pack
 from stylexfer.transfer import FaceTransfer
 
 SUFFIX = ".safetensors"
@@ -24,6 +25,7 @@ _FORMAT = "stylexfer-identity-1"
 _NEAR = 0.05  # of the largest answer: weights may have been rounded to 16 bits
 _PARTS = ("code", "motion", "crop", "inversion", "quad")
 _CHANGE = "change."  # before the name of a parameter of the generator that tuning has changed
+_STEERING = "steering"
 
 
 def is_identity_file(path: str | Path) -> bool:
@@ -55,6 +57,8 @@ def save_identity(path: str | Path, identity: Identity, model: FaceTransfer) -> 
             tensors[name] = torch.tensor(value) if isinstance(value, np.ndarray) else value
     if tuning := identity.tuning:
         tensors |= {_CHANGE + name: part.contiguous() for name, part in tuning.change.items()}
+        if tuning.steering is not None:
+            tensors[_STEERING] = tuning.steering
     about = {
         "format": _FORMAT,
         "tuned": json.dumps([tuning.steps, tuning.planned] if tuning else None),
@@ -89,7 +93,8 @@ def load_identity(path: str | Path, model: FaceTransfer) -> Identity:
                 if name.startswith(_CHANGE)
             }
             steps = json.loads(about.get("tuned", "null")) or (0, 0)
-            tuning = Tuning(change, *map(int, steps)) if change else None
+            steering = file.get_tensor(_STEERING) if _STEERING in names else None
+            tuning = Tuning(change, *map(int, steps), steering) if change else None
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise UnreadableMedia(
             "The identity file is damaged or was cut short. Save the identity again."
@@ -108,8 +113,15 @@ def _check_pack(about: dict[str, str], model: FaceTransfer) -> None:
         )
 
 
-def _fits(tuning: Tuning, generator: torch.nn.Module) -> bool:
-    ours = dict(generator.named_parameters())
+def _fits(tuning: Tuning, pack: Pack) -> bool:
+    ours = dict(pack.generator.named_parameters())
+    if (steering := tuning.steering) is not None and not (
+        pack.pose_split is not None
+        and steering.shape == (4, *pack.pose_split.shape)
+        and steering.dtype == torch.float32
+        and bool(steering.isfinite().all())
+    ):
+        return False
     return all(
         name in ours
         and part.shape == ours[name].shape
@@ -142,7 +154,7 @@ def _checked(
         quad.shape == (4, 2) and quad.is_floating_point() and bool(quad.isfinite().all())
     )
     whole = code("code") and code("motion") and picture("crop") and picture("inversion")
-    if not (whole and placed and (tuning is None or _fits(tuning, model.pack.generator))):
+    if not (whole and placed and (tuning is None or _fits(tuning, model.pack))):
         raise UnreadableMedia("The identity file is damaged. Save the identity again.")
     values = {
         name: part if name in ("code", "motion") else part.numpy() for name, part in parts.items()

@@ -22,8 +22,9 @@ from stylexfer.networks import ReStyleEncoder
 from stylexfer.packs import Pack
 from stylexfer.tensors import to_pictures
 
-# What Adam's steps may add up to, in weights and in the code: too far, and expressions are lost.
-_TRAVEL, _CODE = 0.34, 3.0
+# What Adam's steps may add up to, in weights and in the code: too far, and expressions are lost. The
+# levels up to 16 px, which place and move the face, go less far than those that colour it.
+_COARSE_TRAVEL, _FINE_TRAVEL, _CODE = 0.18, 0.54, 3.0
 _MIRRORED, _MAPS = 0.5, 0.15  # weights of losses; that of L1 at the pivot is 1
 _STILL, _MOVED, _READ = 0.5, 1.5, 0.02
 _FACE = 3.0  # times more than the rest of the photo does its face count, less one
@@ -61,9 +62,12 @@ class Learner:
             }
             self.offset = torch.zeros_like(pivot.code).requires_grad_(True)  # of the inversion
             groups = [
-                {"params": list(self.learned.values()), "most": _TRAVEL},
+                {"params": [], "most": _FINE_TRAVEL},
+                {"params": [], "most": _COARSE_TRAVEL},
                 {"params": [self.offset], "most": _CODE},
             ]
+            for name, parameter in self.learned.items():
+                groups[_is_coarse(name)]["params"].append(parameter)
             self.optimiser = torch.optim.Adam(groups, fused=True)
             self.face = _face_mask(generator.config.size).to(pivot.picture)
             self.weight = (1 + _FACE * self.face) / (1 + _FACE * self.face).mean()
@@ -160,6 +164,13 @@ class Learner:
         """The pivot as it is drawn now, uint8 `[size, size, 3]`."""
         code = self.pivot.code + self._moved_code()
         return to_pictures(self.tuned(code, dtype=self.dtype))[0]
+
+
+def _is_coarse(name: str) -> bool:
+    """Whether a parameter of the generator belongs to a level of at most 16 px."""
+    part, number, *_ = name.split(".")
+    levels = {"convs": 4, "to_rgbs": 2}  # of two layers, and of one
+    return part not in levels or int(number) < levels[part]
 
 
 def _face_mask(side: int) -> Tensor:

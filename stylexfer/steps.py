@@ -52,7 +52,8 @@ def drive_step(
     (view,) = views
     if view is None:
         raise NoFaceFound(NO_FACE)
-    away = model.motion_codes([view.crop]) - model.own_origin(identity, [view.crop])
+    motion = model.steered(identity, model.motion_codes([view.crop]))
+    away = motion - model.own_origin(identity, [view.crop])
     if held is None:
         held = Held(pose * away, expression * away)
         change = model.change(away, pose, expression)

@@ -228,7 +228,7 @@ class FaceTransfer(
             while batch := list(islice(views, size)):
                 crops = [view.crop for view in batch if view]
                 if crops:
-                    motion = self.motion_codes(crops)
+                    motion = self.steered(identity, self.motion_codes(crops))
                     origin = motion[:1] if origin is None else origin
                     codes = iter((rest + self.change(motion - origin, pose, expression)).split(1))
                     seen = True
@@ -242,7 +242,7 @@ class FaceTransfer(
                 "from the front, well lit and at least 80 pixels wide."
             )
 
-    # A frame's code is rest_code + change(its motion - origin), for one visitor or for many at once.
+    # A frame's code is rest_code + change(steered motion - origin), for one visitor or many at once.
 
     @torch.inference_mode()
     def rest_code(self, identity: Identity) -> Tensor:
@@ -266,6 +266,16 @@ class FaceTransfer(
             part[:, self.pack.coarse_rows :] = 0
         return pose * part + expression * (whole - part)
 
+    @torch.inference_mode()
+    def steered(self, identity: Identity, motion: Tensor) -> Tensor:
+        """A driver's motion codes `[B, n_styles, style_dim]`, as they have to be for the head of
+        `identity` to turn as far: see `stylexfer.steering`. Those of the untuned are as they were."""
+        if identity.tuning is None or identity.tuning.steering is None:
+            return motion
+        steering = identity.tuning.steering.to(motion)
+        turns = self.pack.pose_split.read(motion)
+        return motion + torch.einsum("bk,knd->bnd", turns, steering[:3]) + steering[3]
+
     def own_origin(self, identity: Identity, crops: list[np.ndarray]) -> Tensor | None:
         """The motion of a driver that leaves the identity as it is, `[1, n_styles, style_dim]`: the
         origin of absolute motion. Of `crops`, the driver's first, only a baseline makes use."""
@@ -288,7 +298,7 @@ class FaceTransfer(
         crops = [view.crop for view in looked if view]
         origin = None
         if choose and crops:
-            motion = self.motion_codes(spread(crops, _LOOKS))
+            motion = self.steered(identity, self.motion_codes(spread(crops, _LOOKS)))
             away = self.change(motion - self.own_origin(identity, crops), 1, 1)
             nearest = int(away.flatten(1).norm(dim=1).argmin())
             origin = motion[nearest : nearest + 1]

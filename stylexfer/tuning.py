@@ -27,6 +27,7 @@ from stylexfer.identity import Identity, Tuning
 from stylexfer.learner import Learner, Pivot
 from stylexfer.networks import Generator, GeneratorConfig
 from stylexfer.packs import Pack
+from stylexfer.steering import steering
 from stylexfer.tensors import mirrored, resized, to_tensor
 
 if TYPE_CHECKING:
@@ -108,9 +109,19 @@ def tune(model: "FaceTransfer", identity: Identity, seconds: float) -> Iterator[
             "This pack can't be made faithful to one portrait here: it needs a GPU, or a smaller "
             "pack, and the paper's method rather than a baseline. Go on without it."
         )
-    pack = model.pack
-    pivot = _pivot(model, identity)
-    return tuning_steps(pack, identity, pivot, model.dtype, seconds)
+    steps = tuning_steps(model.pack, identity, _pivot(model, identity), model.dtype, seconds)
+    return _steered(model, identity, steps)
+
+
+def _steered(model: "FaceTransfer", plain: Identity, steps: Iterator[Step]) -> Iterator[Step]:
+    """`steps`, with `Tuning.steering` in the tuned identity."""
+    with closing(steps):
+        for step in steps:
+            if (tuned := step.identity) is not None:
+                tuning = replace(tuned.tuning, steering=steering(model, plain, tuned))
+                yield replace(step, identity=replace(tuned, tuning=tuning))
+            else:
+                yield step
 
 
 def seconds_needed(model: "FaceTransfer") -> float:
@@ -119,12 +130,14 @@ def seconds_needed(model: "FaceTransfer") -> float:
     if not model.tuning_steps:
         return 0.0
     times = [monotonic()]
-    with closing(model.tune(model.random_identity(0), math.inf)) as steps:
+    person = model.random_identity(0)
+    with closing(model.tune(person, math.inf)) as steps:
         for _ in islice(steps, _TRIED):
             times.append(monotonic())
-    begun = times[_SLOW]
-    one = (times[-1] - begun) / (_TRIED - _SLOW)
-    return begun - times[0] + one * (model.tuning_steps - _SLOW)
+    begun, ended = times[_SLOW], times[-1]
+    one = (ended - begun) / (_TRIED - _SLOW)
+    steering(model, person, person)
+    return begun - times[0] + one * (model.tuning_steps - _SLOW) + monotonic() - ended
 
 
 def tuned_generator(generator: Generator, tuning: Tuning) -> Generator:

@@ -11,6 +11,7 @@ from stylexfer.errors import PackMismatch, TooLarge, UnreadableMedia
 from stylexfer.identity import Tuning
 from stylexfer.identity_file import is_identity_file, load_identity, save_identity
 from stylexfer.media import open_picture
+from stylexfer.networks import PoseSplit
 from stylexfer.transfer import FaceTransfer
 from tests.tiny import tiny_pack
 from tests.web.serve import ROOT
@@ -57,10 +58,29 @@ def test_what_was_learned_of_a_person_comes_back(model, saved):
     again = load_identity(path, model).tuning
     assert (again.steps, again.planned, list(again.change)) == (3, 5, [name])
     assert torch.equal(again.change[name], tuned.tuning.change[name])
+    assert again.steering is None
     for change in ({"nothing": torch.ones(1)}, {name: torch.ones(1)}, {name: weight * torch.nan}):
         save_identity(path, replace(identity, tuning=Tuning(change, 3, 5)), model)
         with pytest.raises(UnreadableMedia, match="damaged"):
             load_identity(path, model)
+
+
+def test_how_a_person_is_steered_comes_back(saved, tmp_path):
+    pack = tiny_pack()
+    split = PoseSplit(*pack.mapper.shape)
+    able = FaceTransfer(replace(pack, pose_split=split), device="cpu", dtype=torch.float32)
+    weight = pack.generator.to_rgb1.bias
+    tuning = Tuning({"to_rgb1.bias": torch.ones_like(weight)}, 3, 5, torch.randn(4, *split.shape))
+    identity, path = replace(saved[0], tuning=tuning), saved[1]
+    save_identity(path, identity, able)
+    assert torch.equal(load_identity(path, able).tuning.steering, tuning.steering)
+    bare = FaceTransfer(tiny_pack(), device="cpu", dtype=torch.float32)
+    with pytest.raises(UnreadableMedia, match="damaged"):  # a pack that can't read a turn
+        load_identity(path, bare)
+    for wrong in (tuning.steering[:3], tuning.steering * torch.nan, tuning.steering.half()):
+        save_identity(path, replace(identity, tuning=replace(tuning, steering=wrong)), able)
+        with pytest.raises(UnreadableMedia, match="damaged"):
+            load_identity(path, able)
 
 
 def test_another_pack_refuses_it(saved):

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from stylexfer.metrics.landmarks import enlarged, largest_face
+from stylexfer.faces.landmarks import enlarged, largest_face
 from stylexfer.metrics.lids import EYES, PATCH, WEIGHTS, Lids, eye_patches, standardised
 from train.heads.dataset import HeadsDataset
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from stylexfer.errors import StylexferError
+from stylexfer.faces.landmarks import enlarged, largest_face
+from stylexfer.faces.pose import head_pose
 from stylexfer.media import probe, read_frames
-from stylexfer.metrics.landmarks import enlarged, largest_face
-from stylexfer.metrics.pose import head_pose
 
 POSE_SIGNALS = ("yaw", "pitch", "roll")
 # The paper's (section 4.3): aspect ratios of both eyes and the mouth, brow-eye ratios.

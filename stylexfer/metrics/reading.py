@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from stylexfer.faces.landmarks import enlarged, largest_face
+from stylexfer.faces.pose import head_pose
 from stylexfer.metrics.hopenet import hopenet_pose
 from stylexfer.metrics.identity import dlib_embedding, embedding
-from stylexfer.metrics.landmarks import enlarged, largest_face
 from stylexfer.metrics.lids import eye_openness
-from stylexfer.metrics.pose import head_pose
 from stylexfer.networks import HeadPose, Recognition
 
 SIDE = 256

@@ -32,6 +32,11 @@ class Mapper(nn.Module):
         width = n_styles * style_dim
         self.linear = nn.Linear(2 * width, width)
 
+    @property
+    def motion_weight(self) -> Tensor:
+        """B, `[n_styles * style_dim]` squared."""
+        return self.linear.weight[:, self.shape[0] * self.shape[1] :]
+
     def identity_term(self, identity: Tensor) -> Tensor:
         """A i + b, `[B, n_styles, style_dim]`."""
         width = self.shape[0] * self.shape[1]
@@ -41,8 +46,7 @@ class Mapper(nn.Module):
 
     def motion_term(self, motion: Tensor) -> Tensor:
         """B m, `[B, n_styles, style_dim]`."""
-        width = self.shape[0] * self.shape[1]
-        out = _linear(motion.flatten(1), self.linear.weight[:, width:])
+        out = _linear(motion.flatten(1), self.motion_weight)
         return out.unflatten(1, self.shape)
 
     def forward(self, identity: Tensor, motion: Tensor) -> Tensor:
@@ -68,4 +72,9 @@ class PoseSplit(nn.Module):
 
     def forward(self, change: Tensor) -> Tensor:
         """Change of the motion code -> its pose part in W+, both `[B, n_styles, style_dim]`."""
-        return (change.flatten(1) @ self.readout.t() @ self.basis.t()).unflatten(1, self.shape)
+        return (self.read(change) @ self.basis.t()).unflatten(1, self.shape)
+
+    def read(self, change: Tensor) -> Tensor:
+        """Change of the motion code -> change of yaw, pitch and roll, `[B, 3]`, in the units of the
+        corpus."""
+        return change.flatten(1) @ self.readout.t()

@@ -141,7 +141,7 @@ class LiveRun:
 
     def code(self, model: FaceTransfer, crop: np.ndarray, motion: torch.Tensor) -> torch.Tensor:
         """The W+ code of the identity with the motion of this crop, `[1, n_styles, style_dim]`."""
-        settings = self.settings
+        settings, motion = self.settings, model.steered(self.identity, motion)
         if self._own is None:
             self._own = model.own_origin(self.identity, [crop])
         if self._neutral is None or self.neutral_wanted:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from stylexfer.faces.detect import find_face
+from stylexfer.faces.pose import head_pose
 from stylexfer.media import open_picture, probe, read_frames
 from stylexfer.metrics.blinks import count_blinks, runs
 from stylexfer.metrics.identity import SAME_PERSON, distance
-from stylexfer.metrics.pose import head_pose
 from stylexfer.metrics.reading import Reader, Reading
 
 ROOT = Path(__file__).resolve().parents[2]

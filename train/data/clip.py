@@ -14,7 +14,7 @@ from PIL import Image
 
 from stylexfer.errors import StylexferError, UnreadableMedia
 from stylexfer.faces import align, clear_faces, ffhq_quad, find_faces
-from stylexfer.metrics.pose import head_pose
+from stylexfer.faces.pose import head_pose
 from train.data.sample import sample_frames
 from train.heads.corpus import CorpusError
 

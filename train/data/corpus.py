@@ -29,7 +29,7 @@ ROW = np.dtype(
         ("identity", "<i4"),
         ("clip", "<i4"),
         ("time", "<f4"),  # seconds in its video
-        ("pose", "<f4", (3,)),  # yaw, pitch, roll, degrees, estimated (`stylexfer.metrics.pose`)
+        ("pose", "<f4", (3,)),  # yaw, pitch, roll, degrees, estimated (`stylexfer.faces.pose`)
         ("side", "<f4"),  # px of FFHQ's square in the video
         ("shard", "<i4"),
         ("offset", "<i8"),
