@@ -142,7 +142,7 @@ def identity_arguments() -> argparse.ArgumentParser:
     target.add_argument(
         "--tune",
         action="store_true",
-        help="fine-tune the generator to the picture first: more alike, moves less, some 15 s",
+        help="fine-tune the generator to the picture first: more alike, softer expressions, a minute on two cores",
     )
     return target
 

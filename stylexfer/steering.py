@@ -3,7 +3,7 @@
 Tuning sees one portrait: half of a face that is turned aside it never sees, and E_m may misread how
 far that is. So the tuned generator turns the head less far than the code asks for, and from another
 middle. Both are nearly linear in one person (measured over 17 portraits and seven clips: yaw tuned
-against untuned, a line with 1.3 degrees about it), so a few pictures of known turns tell what to ask
+against untuned, a line with 1.4 degrees about it), so a few pictures of known turns tell what to ask
 for instead. Eyes, mouth and brows are asked for as before.
 """
 
