@@ -33,7 +33,7 @@ from stylexfer.tensors import mirrored, resized, to_tensor
 if TYPE_CHECKING:
     from stylexfer.transfer import FaceTransfer
 
-SECONDS = 60.0  # after which tuning ends wherever it is, on a machine that is very busy
+SECONDS = 90.0  # after which tuning ends wherever it is, on a machine that is very busy
 _STEPS = 165  # at most,
 _FEWEST = 16  # and with fewer it is not worth while
 _CPU_WORK = 285.0  # 1e9 multiply-adds of the generator for one picture, times steps, on a CPU
