@@ -88,4 +88,4 @@ def steering(model: "FaceTransfer", plain: Identity, tuned: Identity) -> Tensor 
     gain, offset = (torch.tensor(v, dtype=ways.dtype, device=ways.device) for v in (gain, offset))
     more = ways * (gain - 1)[:, None, None]
     always = offset - (gain - 1) * split.read(middle)[0]
-    return torch.cat([more, torch.einsum("k,knd->nd", always, ways)[None]]).cpu().clone()
+    return torch.cat([more, torch.einsum("k,knd->nd", always, ways)[None]]).cpu()
